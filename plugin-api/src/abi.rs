@@ -1,0 +1,3 @@
+//! The stable ABI.
+
+pub mod array;

@@ -1,0 +1,300 @@
+//! Arrays and bytes that are handed over, not copied.
+
+use std::{fmt, sync::Arc};
+
+/// The type of an array's elements. The numbers cross the ABI and are final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+#[allow(missing_docs, reason = "the names say it all")]
+pub enum ElementType {
+    U8 = 1,
+    I8 = 2,
+    U16 = 3,
+    I16 = 4,
+    U32 = 5,
+    I32 = 6,
+    U64 = 7,
+    I64 = 8,
+    F32 = 9,
+    F64 = 10,
+}
+
+impl ElementType {
+    /// Size of one element in bytes, which is also its alignment.
+    pub const fn size(self) -> usize {
+        match self {
+            ElementType::U8 | ElementType::I8 => 1,
+            ElementType::U16 | ElementType::I16 => 2,
+            ElementType::U32 | ElementType::I32 | ElementType::F32 => 4,
+            ElementType::U64 | ElementType::I64 | ElementType::F64 => 8,
+        }
+    }
+
+    /// The type of that number, if this build knows it.
+    pub const fn from_number(number: u32) -> Option<Self> {
+        Some(match number {
+            1 => ElementType::U8,
+            2 => ElementType::I8,
+            3 => ElementType::U16,
+            4 => ElementType::I16,
+            5 => ElementType::U32,
+            6 => ElementType::I32,
+            7 => ElementType::U64,
+            8 => ElementType::I64,
+            9 => ElementType::F32,
+            10 => ElementType::F64,
+            _ => return None,
+        })
+    }
+
+    /// Whether the elements are floating-point numbers.
+    pub const fn is_float(self) -> bool {
+        matches!(self, ElementType::F32 | ElementType::F64)
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A Rust number that can be the element of an [`Array`].
+pub trait Element: sealed::Sealed + Copy + Send + Sync + 'static {
+    /// Its element type.
+    const TYPE: ElementType;
+    /// The range of an integer as SECoP needs it; `None` for floating-point numbers.
+    const RANGE: Option<(i64, i64)>;
+}
+
+macro_rules! elements {
+    ($($type:ty => $variant:ident, $range:expr;)*) => {$(
+        impl sealed::Sealed for $type {}
+        impl Element for $type {
+            const TYPE: ElementType = ElementType::$variant;
+            const RANGE: Option<(i64, i64)> = $range;
+        }
+    )*};
+}
+
+elements! {
+    u8 => U8, Some((0, u8::MAX as i64));
+    i8 => I8, Some((i8::MIN as i64, i8::MAX as i64));
+    u16 => U16, Some((0, u16::MAX as i64));
+    i16 => I16, Some((i16::MIN as i64, i16::MAX as i64));
+    u32 => U32, Some((0, u32::MAX as i64));
+    i32 => I32, Some((i32::MIN as i64, i32::MAX as i64));
+    u64 => U64, Some((0, i64::MAX));
+    i64 => I64, Some((i64::MIN, i64::MAX));
+    f32 => F32, None;
+    f64 => F64, None;
+}
+
+/// An array of numbers with a shape of one to four dimensions, row by row.
+///
+/// Cloning shares the buffer. The buffer crosses the ABI as it is, and whoever made it frees it, even after its device
+/// is gone. Bytes are an array of `u8` with one dimension.
+#[derive(Clone)]
+pub struct Array {
+    buffer: Arc<dyn Buffer>,
+    element: ElementType,
+    shape: Shape,
+}
+
+/// Up to four dimensions; the slowest comes first.
+pub(crate) type Shape = [u32; 4];
+
+/// Keeps the elements alive and in place.
+pub(crate) trait Buffer: Send + Sync {
+    fn bytes(&self) -> &[u8];
+}
+
+/// What an author handed over, with the element type forgotten.
+struct Owned<O, T> {
+    owner: Box<O>,
+    _element: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<O: AsRef<[T]> + Send + Sync, T: Element> Buffer for Owned<O, T> {
+    fn bytes(&self) -> &[u8] {
+        as_bytes((*self.owner).as_ref())
+    }
+}
+
+/// The elements as they lie in memory.
+pub fn as_bytes<T: Element>(elements: &[T]) -> &[u8] {
+    // SAFETY: `Element` is sealed and implemented for primitive numbers only, which have no padding and no invalid
+    // bytes; the length in bytes is that of the slice itself.
+    unsafe { std::slice::from_raw_parts(elements.as_ptr().cast::<u8>(), std::mem::size_of_val(elements)) }
+}
+
+impl Array {
+    /// The largest number of dimensions.
+    pub const MAX_RANK: usize = 4;
+
+    /// An array with one dimension.
+    ///
+    /// # Panics
+    /// If it has more than `u32::MAX` elements.
+    pub fn new<T: Element>(elements: Vec<T>) -> Self {
+        let shape = [elements.len()];
+        Self::from_owner(elements, &shape).expect("the shape is the length")
+    }
+
+    /// An array whose elements stay where `owner` holds them (a frame of a camera, say), which is dropped with the last
+    /// clone, on whatever thread that happens.
+    ///
+    /// # Errors
+    /// If `shape` is empty, has more than four dimensions, or is not the shape of that many elements.
+    pub fn from_owner<T: Element, O>(owner: O, shape: &[usize]) -> crate::Result<Self>
+    where
+        O: AsRef<[T]> + Send + Sync + 'static,
+    {
+        // Boxed first: the elements may lie inside the owner itself, and must not move afterwards.
+        let buffer = Owned {
+            owner: Box::new(owner),
+            _element: std::marker::PhantomData,
+        };
+        let length = (*buffer.owner).as_ref().len();
+        Self::from_buffer(Arc::new(buffer), T::TYPE, length, shape)
+    }
+
+    pub(crate) fn from_buffer(
+        buffer: Arc<dyn Buffer>,
+        element: ElementType,
+        length: usize,
+        shape: &[usize],
+    ) -> crate::Result<Self> {
+        let wrong = || {
+            crate::Error::new(
+                crate::ErrorKind::InternalError,
+                format!("an array of {length} elements cannot have the shape {shape:?}"),
+            )
+        };
+        if shape.is_empty() || shape.len() > Self::MAX_RANK {
+            return Err(wrong());
+        }
+        let product = shape
+            .iter()
+            .try_fold(1usize, |product, &n| product.checked_mul(n))
+            .ok_or_else(wrong)?;
+        if product != length {
+            return Err(wrong());
+        }
+        let mut packed: Shape = [u32::MAX; 4];
+        for (to, &from) in packed.iter_mut().zip(shape) {
+            *to = u32::try_from(from).ok().filter(|&n| n != u32::MAX).ok_or_else(wrong)?;
+        }
+        Ok(Self {
+            buffer,
+            element,
+            shape: packed,
+        })
+    }
+
+    /// The type of the elements.
+    pub fn element_type(&self) -> ElementType {
+        self.element
+    }
+
+    /// The length of each dimension, the slowest first.
+    pub fn shape(&self) -> Vec<usize> {
+        self.shape
+            .iter()
+            .take_while(|&&n| n != u32::MAX)
+            .map(|&n| n as usize)
+            .collect()
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.bytes().len() / self.element.size()
+    }
+
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.bytes().is_empty()
+    }
+
+    /// The elements as they lie in memory, in native byte order.
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer.bytes()
+    }
+
+    /// The elements, if they are of type `T`.
+    pub fn as_slice<T: Element>(&self) -> Option<&[T]> {
+        let bytes = self.bytes();
+        if T::TYPE != self.element {
+            return None;
+        }
+        debug_assert!(bytes.as_ptr().cast::<T>().is_aligned());
+        // SAFETY: the element type was set from a `T` (or checked for alignment and length at the ABI), and the buffer
+        // keeps its elements alive and in place as long as `self` borrows it.
+        Some(unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast::<T>(), bytes.len() / size_of::<T>()) })
+    }
+
+    /// Each element as a float, in order. Integers beyond 2^53 are rounded.
+    pub fn to_f64(&self) -> Vec<f64> {
+        macro_rules! each {
+            ($($variant:ident $type:ty),*) => {
+                match self.element {
+                    $(ElementType::$variant => {
+                        self.as_slice::<$type>().unwrap_or_default().iter().map(|&x| x as f64).collect()
+                    })*
+                }
+            };
+        }
+        each!(U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, U64 u64, I64 i64, F32 f32, F64 f64)
+    }
+}
+
+impl fmt::Debug for Array {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Array({:?}, {:?})", self.element, self.shape())
+    }
+}
+
+impl PartialEq for Array {
+    /// Bit for bit: of the same type, shape and content.
+    fn eq(&self, other: &Self) -> bool {
+        self.element == other.element && self.shape == other.shape && self.bytes() == other.bytes()
+    }
+}
+
+impl<T: Element> From<Vec<T>> for Array {
+    fn from(elements: Vec<T>) -> Self {
+        Array::new(elements)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_shows_the_elements_it_was_made_of() {
+        let array = Array::from_owner(vec![1u16, 2, 3, 4, 5, 6], &[2, 3]).unwrap();
+        assert_eq!(array.shape(), [2, 3]);
+        assert_eq!(array.as_slice::<u16>().unwrap(), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(array.as_slice::<i16>(), None);
+        assert_eq!(array.to_f64(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(array.len(), 6);
+    }
+
+    #[test]
+    fn a_shape_that_does_not_fit_is_refused() {
+        assert!(Array::from_owner(vec![1u8, 2, 3], &[2, 2]).is_err());
+        assert!(Array::from_owner(vec![1u8], &[]).is_err());
+        assert!(Array::from_owner(vec![1u8], &[1, 1, 1, 1, 1]).is_err());
+    }
+
+    #[test]
+    fn an_owner_that_holds_its_elements_inside_itself_is_not_moved() {
+        struct Inline([f64; 3]);
+        impl AsRef<[f64]> for Inline {
+            fn as_ref(&self) -> &[f64] {
+                &self.0
+            }
+        }
+        let array = Array::from_owner(Inline([1.0, 2.0, 3.0]), &[3]).unwrap();
+        assert_eq!(array.clone().as_slice::<f64>().unwrap(), [1.0, 2.0, 3.0]);
+    }
+}
