@@ -77,6 +77,9 @@ pub struct TableDescription {
     /// Name of the main parameter. A device without one is a Communicator, or has only commands and side parameters.
     #[serde(default)]
     pub main: Option<String>,
+    /// The class, where the author chose another than would follow from the table.
+    #[serde(default)]
+    pub class: Option<DeviceClass>,
     /// Whether the device reports its own status.
     #[serde(default)]
     pub status: bool,
@@ -194,6 +197,9 @@ impl TableDescription {
     /// a write starts something that takes time. Without a main parameter it is a Communicator if it has the command
     /// `communicate`, else a Readable of its status.
     pub fn class(&self) -> DeviceClass {
+        if let Some(chosen) = self.class {
+            return chosen;
+        }
         match self.main_parameter() {
             Some(main) if main.writable && self.status => DeviceClass::Drivable,
             Some(main) if main.writable => DeviceClass::Writable,

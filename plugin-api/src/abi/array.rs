@@ -96,11 +96,10 @@ elements! {
 pub struct Array {
     buffer: Arc<dyn Buffer>,
     element: ElementType,
-    shape: Shape,
+    rank: u32,
+    /// See [`pack`].
+    shape: u64,
 }
-
-/// Up to four dimensions; the slowest comes first.
-pub(crate) type Shape = [u32; 4];
 
 /// Keeps the elements alive and in place.
 pub(crate) trait Buffer: Send + Sync {
@@ -132,8 +131,6 @@ impl Array {
 
     /// An array with one dimension.
     ///
-    /// # Panics
-    /// If it has more than `u32::MAX` elements.
     pub fn new<T: Element>(elements: Vec<T>) -> Self {
         let shape = [elements.len()];
         Self::from_owner(elements, &shape).expect("the shape is the length")
@@ -143,7 +140,8 @@ impl Array {
     /// clone, on whatever thread that happens.
     ///
     /// # Errors
-    /// If `shape` is empty, has more than four dimensions, or is not the shape of that many elements.
+    /// If `shape` is empty, has more than four dimensions, or is not the shape of that many elements. Each dimension is at
+    /// most 2^32 - 1 of two, 2^21 - 1 of three, 65535 of four.
     pub fn from_owner<T: Element, O>(owner: O, shape: &[usize]) -> crate::Result<Self>
     where
         O: AsRef<[T]> + Send + Sync + 'static,
@@ -179,15 +177,18 @@ impl Array {
         if product != length {
             return Err(wrong());
         }
-        let mut packed: Shape = [u32::MAX; 4];
-        for (to, &from) in packed.iter_mut().zip(shape) {
-            *to = u32::try_from(from).ok().filter(|&n| n != u32::MAX).ok_or_else(wrong)?;
-        }
+        let packed = pack(shape).ok_or_else(wrong)?;
         Ok(Self {
             buffer,
             element,
+            rank: shape.len() as u32,
             shape: packed,
         })
+    }
+
+    /// Rank and packed shape, as they cross the ABI.
+    pub(super) fn packed_shape(&self) -> (u32, u64) {
+        (self.rank, self.shape)
     }
 
     /// The type of the elements.
@@ -197,11 +198,7 @@ impl Array {
 
     /// The length of each dimension, the slowest first.
     pub fn shape(&self) -> Vec<usize> {
-        self.shape
-            .iter()
-            .take_while(|&&n| n != u32::MAX)
-            .map(|&n| n as usize)
-            .collect()
+        unpack(self.rank, self.shape)
     }
 
     /// The number of elements.
@@ -246,6 +243,25 @@ impl Array {
     }
 }
 
+/// Puts all dimensions into one number, the slowest in the highest bits.
+fn pack(shape: &[usize]) -> Option<u64> {
+    let bits = 64 / shape.len() as u32;
+    shape.iter().try_fold(0u64, |packed, &n| {
+        let n = u64::try_from(n).ok().filter(|&n| bits == 64 || n < 1 << bits)?;
+        Some(if bits == 64 { n } else { packed << bits | n })
+    })
+}
+
+/// The inverse of [`pack`].
+pub(super) fn unpack(rank: u32, packed: u64) -> Vec<usize> {
+    let bits = 64 / rank.clamp(1, 4);
+    let mask = if bits == 64 { u64::MAX } else { (1 << bits) - 1 };
+    (0..rank)
+        .rev()
+        .map(|i| (packed >> (bits * i) & mask) as usize)
+        .collect()
+}
+
 impl fmt::Debug for Array {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Array({:?}, {:?})", self.element, self.shape())
@@ -255,7 +271,8 @@ impl fmt::Debug for Array {
 impl PartialEq for Array {
     /// Bit for bit: of the same type, shape and content.
     fn eq(&self, other: &Self) -> bool {
-        self.element == other.element && self.shape == other.shape && self.bytes() == other.bytes()
+        (self.element, self.rank, self.shape) == (other.element, other.rank, other.shape)
+            && self.bytes() == other.bytes()
     }
 }
 
@@ -284,6 +301,14 @@ mod tests {
         assert!(Array::from_owner(vec![1u8, 2, 3], &[2, 2]).is_err());
         assert!(Array::from_owner(vec![1u8], &[]).is_err());
         assert!(Array::from_owner(vec![1u8], &[1, 1, 1, 1, 1]).is_err());
+        assert!(Array::from_owner(vec![1u8; 70_000], &[70_000, 1, 1, 1]).is_err());
+    }
+
+    #[test]
+    fn a_packed_shape_is_the_shape() {
+        for shape in [&[5][..], &[0], &[7, 9], &[2_000_000, 1, 3], &[65_535, 1, 2, 3]] {
+            assert_eq!(unpack(shape.len() as u32, pack(shape).unwrap()), shape);
+        }
     }
 
     #[test]

@@ -1,0 +1,326 @@
+//! The one struct that values cross in.
+
+use std::{mem::ManuallyDrop, sync::Arc};
+
+use abi_stable::StableAbi;
+
+use super::array::{Array, Buffer, ElementType, unpack};
+use crate::{Error, ErrorKind, Result, Value};
+
+/// A value on its way across. Its layout is final; a new kind of value is a new number.
+///
+/// | kind | meaning | `flags` | `words` |
+/// | --- | --- | --- | --- |
+/// | 0 | nothing | | |
+/// | 1 | bool | | 0 or 1 |
+/// | 2 | integer | | `i64` |
+/// | 3 | float | | `f64` bits |
+/// | 4 | text of up to 32 bytes | length | the bytes |
+/// | 5 | text | | pointer, length, capacity |
+/// | 6 | JSON | | pointer, length, capacity |
+/// | 7 | array | element type, rank `<< 8` | data pointer, bytes, packed shape, owner |
+///
+/// `free`, if set, is called with `words` by whoever drops the value; it lies in the library that made it.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct RawValue {
+    kind: u32,
+    flags: u32,
+    words: [u64; 4],
+    free: Option<unsafe extern "C" fn(*mut [u64; 4])>,
+}
+
+// SAFETY: the words are plain data, or an allocation that this value owns alone and whose content is `Send`
+// (a `String`, or the `Arc` of a `Buffer`, which is `Send + Sync`).
+unsafe impl Send for RawValue {}
+// SAFETY: as above, and a shared `RawValue` gives shared access to immutable content only.
+unsafe impl Sync for RawValue {}
+
+const UNIT: u32 = 0;
+const BOOL: u32 = 1;
+const INT: u32 = 2;
+const FLOAT: u32 = 3;
+const SHORT_TEXT: u32 = 4;
+const TEXT: u32 = 5;
+const JSON: u32 = 6;
+const ARRAY: u32 = 7;
+
+impl Drop for RawValue {
+    fn drop(&mut self) {
+        if let Some(free) = self.free.take() {
+            // SAFETY: `free` was set together with `words` by the side that made this value, and is called once.
+            unsafe { free(&mut self.words) }
+        }
+    }
+}
+
+impl RawValue {
+    const fn plain(kind: u32, word: u64) -> Self {
+        RawValue {
+            kind,
+            flags: 0,
+            words: [word, 0, 0, 0],
+            free: None,
+        }
+    }
+
+    /// Nothing.
+    pub const UNIT: RawValue = RawValue::plain(UNIT, 0);
+
+    fn text(kind: u32, text: String) -> Self {
+        if kind == TEXT && text.len() <= 32 {
+            let mut bytes = [0u8; 32];
+            bytes[..text.len()].copy_from_slice(text.as_bytes());
+            let mut words = [0u64; 4];
+            for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+                *word = u64::from_ne_bytes(chunk.try_into().expect("a chunk has 8 bytes"));
+            }
+            return RawValue {
+                kind: SHORT_TEXT,
+                flags: text.len() as u32,
+                words,
+                free: None,
+            };
+        }
+        let mut text = ManuallyDrop::new(text);
+        let words = [text.as_mut_ptr() as u64, text.len() as u64, text.capacity() as u64, 0];
+        RawValue {
+            kind,
+            flags: 0,
+            words,
+            free: Some(free_text),
+        }
+    }
+
+    fn array(array: Array) -> Self {
+        let bytes = array.bytes();
+        let (rank, shape) = array.packed_shape();
+        let flags = array.element_type() as u32 | rank << 8;
+        let (data, length) = (bytes.as_ptr() as u64, bytes.len() as u64);
+        let owner = Box::into_raw(Box::new(array)) as u64;
+        RawValue {
+            kind: ARRAY,
+            flags,
+            words: [data, length, shape, owner],
+            free: Some(free_array),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        let (pointer, length) = (self.words[0] as *const u8, self.words[1] as usize);
+        if length == 0 {
+            return &[];
+        }
+        // SAFETY: for the kinds TEXT, JSON and ARRAY the side that made the value promises that the first word points
+        // to as many initialised bytes as the second says, unchanged until `free` is called.
+        unsafe { std::slice::from_raw_parts(pointer, length) }
+    }
+
+    fn as_text(&self) -> Result<String> {
+        let short;
+        let bytes = if self.kind == SHORT_TEXT {
+            short = self.words.map(u64::to_ne_bytes);
+            short
+                .as_flattened()
+                .get(..self.flags as usize)
+                .ok_or_else(|| broken("a short text is too long"))?
+        } else {
+            self.bytes()
+        };
+        std::str::from_utf8(bytes)
+            .map(str::to_owned)
+            .map_err(|_| broken("a text is not UTF-8"))
+    }
+
+    fn into_array(self) -> Result<Array> {
+        let element = self.flags & 0xff;
+        let element = ElementType::from_number(element).ok_or_else(|| {
+            broken(&format!(
+                "an array has elements of type {element}, which this version does not know"
+            ))
+        })?;
+        let rank = self.flags >> 8;
+        if !(1..=Array::MAX_RANK as u32).contains(&rank) {
+            return Err(broken(&format!("an array has {rank} dimensions")));
+        }
+        let shape = unpack(rank, self.words[2]);
+        let bytes = self.words[1] as usize;
+        if !bytes.is_multiple_of(element.size()) || !(self.words[0] as usize).is_multiple_of(element.size()) {
+            return Err(broken("an array does not lie at a multiple of its element's size"));
+        }
+        Array::from_buffer(Arc::new(Foreign(self)), element, bytes / element.size(), &shape)
+    }
+}
+
+fn broken(what: &str) -> Error {
+    Error::new(
+        ErrorKind::InternalError,
+        format!("what crossed the driver interface is broken: {what}"),
+    )
+}
+
+/// The elements of an array that the other side owns.
+struct Foreign(RawValue);
+
+impl Buffer for Foreign {
+    fn bytes(&self) -> &[u8] {
+        self.0.bytes()
+    }
+}
+
+unsafe extern "C" fn free_text(words: *mut [u64; 4]) {
+    // SAFETY: called once, by `RawValue::drop`, with the words that `RawValue::text` took from a `String`.
+    unsafe {
+        let [pointer, length, capacity, _] = *words;
+        drop(String::from_raw_parts(
+            pointer as *mut u8,
+            length as usize,
+            capacity as usize,
+        ));
+    }
+}
+
+unsafe extern "C" fn free_array(words: *mut [u64; 4]) {
+    // SAFETY: called once, by `RawValue::drop`, with the words that `RawValue::array` made; the last is its box.
+    let array = unsafe { Box::from_raw((*words)[3] as *mut Array) };
+    // The author's owner is dropped here, and must not unwind into whoever drops the value.
+    super::guard::contained(move || drop(array));
+}
+
+impl From<Value> for RawValue {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Unit => RawValue::UNIT,
+            Value::Bool(b) => RawValue::plain(BOOL, b.into()),
+            Value::Int(n) => RawValue::plain(INT, n as u64),
+            Value::Float(x) => RawValue::plain(FLOAT, x.to_bits()),
+            Value::Text(text) => RawValue::text(TEXT, text),
+            Value::Array(array) => RawValue::array(array),
+            Value::Json(json) => RawValue::text(JSON, json.to_string()),
+        }
+    }
+}
+
+impl TryFrom<RawValue> for Value {
+    type Error = Error;
+
+    /// Reads what came across, trusting nothing but pointers and lengths.
+    fn try_from(raw: RawValue) -> Result<Value> {
+        Ok(match raw.kind {
+            UNIT => Value::Unit,
+            BOOL => Value::Bool(raw.words[0] != 0),
+            INT => Value::Int(raw.words[0] as i64),
+            FLOAT => Value::Float(f64::from_bits(raw.words[0])),
+            SHORT_TEXT | TEXT => Value::Text(raw.as_text()?),
+            JSON => Value::Json(serde_json::from_slice(raw.bytes()).map_err(|e| broken(&format!("bad JSON: {e}")))?),
+            ARRAY => Value::Array(raw.into_array()?),
+            other => {
+                let version = env!("CARGO_PKG_VERSION");
+                let what = format!("a value of kind {other}, which plugin-api {version} does not know");
+                return Err(Error::new(ErrorKind::InternalError, what));
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn there_and_back(value: Value) {
+        let raw = RawValue::from(value.clone());
+        assert_eq!(Value::try_from(raw).unwrap(), value);
+    }
+
+    #[test]
+    fn every_value_survives_the_crossing() {
+        there_and_back(Value::Unit);
+        there_and_back(Value::Bool(true));
+        there_and_back(Value::Int(i64::MIN));
+        there_and_back(Value::Float(-0.1));
+        for length in [0, 1, 31, 32, 33, 5000] {
+            there_and_back(Value::Text("µ".repeat(length)));
+        }
+        there_and_back(Value::Json(serde_json::json!({"a": [1, null]})));
+        there_and_back(Value::Array(Array::new(vec![1.5f32, 2.5])));
+        there_and_back(Value::Array(Array::new(Vec::<u8>::new())));
+        there_and_back(Value::Array(Array::from_owner(vec![1u16; 6], &[2, 3]).unwrap()));
+    }
+
+    #[test]
+    fn the_numbers_of_the_kinds_never_change() {
+        let kind = |value: Value| RawValue::from(value).kind;
+        assert_eq!(kind(Value::Unit), 0);
+        assert_eq!(kind(Value::Bool(true)), 1);
+        assert_eq!(kind(Value::Int(1)), 2);
+        assert_eq!(kind(Value::Float(1.0)), 3);
+        assert_eq!(kind(Value::Text("short".into())), 4);
+        assert_eq!(kind(Value::Text("x".repeat(33))), 5);
+        assert_eq!(kind(Value::Json(serde_json::json!([]))), 6);
+        assert_eq!(kind(Value::Array(Array::new(vec![1u8]))), 7);
+    }
+
+    #[test]
+    fn an_array_stays_where_it_is() {
+        let array = Array::new(vec![1u64, 2, 3]);
+        let before = array.bytes().as_ptr();
+        let Value::Array(after) = Value::try_from(RawValue::from(Value::Array(array))).unwrap() else {
+            panic!()
+        };
+        assert_eq!(after.bytes().as_ptr(), before);
+    }
+
+    #[test]
+    fn what_is_broken_is_an_error() {
+        let check = |raw: RawValue, text: &str| {
+            let message = Value::try_from(raw).unwrap_err().message().to_owned();
+            assert!(message.contains(text), "{message}");
+        };
+        check(RawValue::plain(99, 0), "kind 99, which plugin-api");
+        check(
+            RawValue {
+                kind: SHORT_TEXT,
+                flags: 33,
+                words: [0; 4],
+                free: None,
+            },
+            "too long",
+        );
+        check(
+            RawValue {
+                kind: SHORT_TEXT,
+                flags: 1,
+                words: [0xff; 4],
+                free: None,
+            },
+            "not UTF-8",
+        );
+        check(
+            RawValue {
+                kind: ARRAY,
+                flags: 200 | 1 << 8,
+                words: [0; 4],
+                free: None,
+            },
+            "type 200",
+        );
+        check(
+            RawValue {
+                kind: ARRAY,
+                flags: 10 | 9 << 8,
+                words: [0; 4],
+                free: None,
+            },
+            "9 dimensions",
+        );
+        check(
+            RawValue {
+                kind: ARRAY,
+                flags: 10 | 1 << 8,
+                words: [8, 0, 5, 0],
+                free: None,
+            },
+            "cannot have the shape",
+        );
+    }
+}

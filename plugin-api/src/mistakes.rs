@@ -1,0 +1,79 @@
+//! What an author can get wrong in a table without the compiler's noticing.
+
+use std::collections::HashSet;
+
+use crate::{Table, table::Row};
+
+/// Names that the host, or SECoP, uses itself (RULES.md D5).
+pub const RESERVED: [&str; 5] = ["value", "target", "status", "stop", "pollinterval"];
+
+/// Whether a name can be one of a device, parameter or command: `[A-Za-z_][A-Za-z0-9_]*`, at most 63 characters.
+pub fn is_name(name: &str) -> bool {
+    name.len() <= 63
+        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+pub(crate) fn find<D>(owner: &str, table: &Table<D>, mistakes: &mut Vec<String>) {
+    names(owner, table, mistakes);
+    for (parameter, Row { read, write, estimate }) in table.description.parameters.iter().zip(&table.rows) {
+        let name = format!("{owner}.{}", parameter.name);
+        if read.is_none() && write.is_none() && !parameter.published {
+            mistakes.push(format!("{name} can neither be read nor written nor is it published"));
+        }
+        if estimate.is_some() && write.is_none() {
+            mistakes.push(format!("{name} has an estimate but cannot be written"));
+        }
+        if let Some((lower, upper)) = parameter.limits
+            && (lower > upper || lower.is_nan() || upper.is_nan())
+        {
+            mistakes.push(format!("{name} has the limits {lower} to {upper}, which are reversed"));
+        }
+        if parameter.limits.is_some() && !parameter.datatype.is_numeric() {
+            mistakes.push(format!("{name} has limits but is no number"));
+        }
+        if parameter.datatype == crate::Datatype::Unit {
+            mistakes.push(format!("{name} has no datatype; say which with `.datatype(…)`"));
+        }
+        for (what, seconds) in [("tolerance", parameter.tolerance), ("poll interval", parameter.poll)] {
+            if seconds.is_some_and(|x| !x.is_finite() || x < 0.0) {
+                mistakes.push(format!("{name} has a negative {what}"));
+            }
+        }
+    }
+    for (command, run) in table.description.commands.iter().zip(&table.runs) {
+        if run.is_none() {
+            mistakes.push(format!(
+                "{owner}.{} has no function; give it one with `.run(…)`",
+                command.name
+            ));
+        }
+        for touched in &command.touches {
+            if !table.description.parameters.iter().any(|p| p.name == *touched) {
+                mistakes.push(format!(
+                    "{owner}.{} touches `{touched}`, which is no parameter",
+                    command.name
+                ));
+            }
+        }
+    }
+}
+
+fn names<D>(owner: &str, table: &Table<D>, mistakes: &mut Vec<String>) {
+    let mut seen = HashSet::new();
+    let parameters = table.description.parameters.iter().map(|p| &p.name);
+    let commands = table.description.commands.iter().map(|c| &c.name);
+    for name in parameters.chain(commands) {
+        if !is_name(name) {
+            mistakes.push(format!(
+                "{owner}.{name} is no valid name: letters, digits and _, at most 63"
+            ));
+        }
+        if RESERVED.contains(&name.to_ascii_lowercase().as_str()) {
+            mistakes.push(format!("{owner}.{name} is a name that the host needs itself"));
+        }
+        if !seen.insert(name.to_ascii_lowercase()) {
+            mistakes.push(format!("{owner}.{name} appears twice; case does not count"));
+        }
+    }
+}
