@@ -12,6 +12,8 @@ mod options;
 mod shared;
 mod status;
 mod table;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod value;
 
 pub use abi::array::{Array, Element, ElementType};

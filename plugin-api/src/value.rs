@@ -79,4 +79,10 @@ macro_rules! from {
 from! { bool => Bool, i32 => Int, i64 => Int, u32 => Int, u16 => Int, u8 => Int, f32 => Float, f64 => Float,
 &str => Text, String => Text, Array => Array }
 
+impl From<()> for Value {
+    fn from((): ()) -> Self {
+        Value::Unit
+    }
+}
+
 mod conform;

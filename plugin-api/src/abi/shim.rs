@@ -222,7 +222,7 @@ fn describe<D: Device>(mistakes: &mut Vec<String>) -> TypeDescription {
     }
 }
 
-fn table_for<D: Device>(options: &D::Options) -> Result<Table<D>> {
+pub(crate) fn table_for<D: Device>(options: &D::Options) -> Result<Table<D>> {
     let (mut table, mut mistakes) = (Table::new(), Vec::new());
     D::table_for(options, &mut table)?;
     table.finish(D::TYPE, &mut mistakes);
@@ -236,7 +236,7 @@ fn table<D: Device>(options: &str) -> Result<TableDescription> {
     Ok(table_for::<D>(&parse_options(options)?)?.description)
 }
 
-fn open<D: Device>(options: &str, host: BoxHost) -> Result<BoxDevice> {
+pub(crate) fn open<D: Device>(options: &str, host: BoxHost) -> Result<BoxDevice> {
     let options = parse_options(options)?;
     let table = table_for::<D>(&options)?;
     Ok(boxed(D::open(options, Host::from_raw(host))?, table))
@@ -277,7 +277,7 @@ fn describe_controller<C: Controller>(mistakes: &mut Vec<String>) -> ControllerD
     }
 }
 
-fn part_table<C: Controller>(kind: &str) -> Result<TableDescription> {
+pub(crate) fn part_table<C: Controller>(kind: &str) -> Result<TableDescription> {
     let devices = Devices::<C>::of();
     let row = devices
         .rows
@@ -287,7 +287,7 @@ fn part_table<C: Controller>(kind: &str) -> Result<TableDescription> {
     Ok((row.description)(&mut Vec::new(), C::TYPE))
 }
 
-fn open_controller<C: Controller>(options: &str, host: BoxHost) -> Result<BoxController> {
+pub(crate) fn open_controller<C: Controller>(options: &str, host: BoxHost) -> Result<BoxController> {
     let controller = C::open(parse_options(options)?, Host::from_raw(host))?;
     let shim = ShimController {
         controller: Some(controller),
