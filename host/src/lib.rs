@@ -1,1 +1,3 @@
-//! host
+//! A lab device host.
+
+pub mod plugin;

@@ -1,0 +1,198 @@
+//! Loading driver libraries, as if every file were out to get us.
+//!
+//! The way of one file:
+//! 1. [`SearchPath`] finds it; in folders that the user named, whatever it is (X1).
+//! 2. `source` reads its bytes once, if it is a regular file that X2 trusts.
+//! 3. `elf` holds the headers of those bytes against their length, since a library that was cut short would end the process
+//!    as soon as it is mapped, and reads how the driver was built. A driver of another epoch ends here.
+//! 4. `private` writes the same bytes to a folder of our own, under a name that was never used, with the vendor's libraries
+//!    beside it (X3).
+//! 5. `library` opens the copy, compares the layout of its types with ours, and asks what it offers. It stays open for ever.
+//!
+//! Each file ends in one [`Row`] that says what became of it. `unsafe` is found in `library` alone.
+
+mod elf;
+mod info;
+mod layout;
+mod library;
+mod private;
+mod row;
+mod search;
+mod siblings;
+mod source;
+mod trust;
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use baton_plugin_api::abi::BuildInfo;
+use sha2::{Digest, Sha256};
+
+pub use library::Library;
+use private::PrivateFolder;
+use row::Rejection;
+pub use row::{Row, State};
+pub use search::SearchPath;
+use source::Source;
+
+/// Loads driver libraries, each content once. A lab has one of its own.
+pub struct Loader {
+    folder: Arc<PrivateFolder>,
+    host: BuildInfo,
+    /// What became of each content that was opened, by its hash: nothing is opened twice, good or bad.
+    opened: HashMap<String, Result<Library, Rejection>>,
+}
+
+/// The outcome of one search: a row for each file, and the drivers that are in use.
+#[derive(Clone, Debug, Default)]
+pub struct Drivers {
+    rows: Vec<Row>,
+    libraries: Vec<Library>,
+}
+
+impl Drivers {
+    /// What became of each file, in the order of the search path.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The drivers in use, in the order of the search path.
+    pub fn libraries(&self) -> &[Library] {
+        &self.libraries
+    }
+
+    /// The driver of that name.
+    pub fn library(&self, name: &str) -> Option<&Library> {
+        self.libraries.iter().find(|library| library.description().name == name)
+    }
+
+    /// The row of the file that the driver of that name came from.
+    fn row(&self, name: &str) -> Option<&Row> {
+        let mut used = self.rows.iter().filter(|row| row.state == State::Ok);
+        used.find(|row| row.name.as_deref() == Some(name))
+    }
+}
+
+impl Loader {
+    /// A loader with a private folder in the system's folder for temporary files. Where nothing may be executed from there,
+    /// its copies are kept in memory.
+    ///
+    /// # Errors
+    /// If that folder cannot be made.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self::with(PrivateFolder::new(&std::env::temp_dir())?))
+    }
+
+    /// A loader that keeps its copies in memory in any case.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn in_memory() -> io::Result<Self> {
+        Ok(Self::with(PrivateFolder::new(&std::env::temp_dir())?.in_memory()))
+    }
+
+    fn with(folder: PrivateFolder) -> Self {
+        Self {
+            folder: Arc::new(folder),
+            host: info::host(),
+            opened: HashMap::new(),
+        }
+    }
+
+    /// Looks at every file of the search path and opens the drivers among them. It reads files and runs code of the
+    /// drivers, so it blocks. Called again, it opens only what is new; what was in use before stays valid.
+    pub fn scan(&mut self, path: &SearchPath) -> Drivers {
+        let mut drivers = Drivers::default();
+        for candidate in path.candidates() {
+            let row = Row::new(candidate.file);
+            let row = match candidate.trouble {
+                Some(rejection) => row.rejected(rejection),
+                None => self.look_at(row, &mut drivers),
+            };
+            log(&row);
+            drivers.rows.push(row);
+        }
+        drivers
+    }
+
+    /// Takes one file as far as it gets.
+    fn look_at(&mut self, mut row: Row, drivers: &mut Drivers) -> Row {
+        let library = match self.library(&mut row) {
+            Ok(library) => library,
+            Err(rejection) => return row.rejected(rejection),
+        };
+        let description = library.description();
+        row.name = Some(description.name.clone());
+        row.version = Some(description.version.clone());
+        row.devices = description.devices.iter().map(|kind| kind.name.clone()).collect();
+        row.controllers = description.controllers.iter().map(|kind| kind.name.clone()).collect();
+        match drivers.row(&description.name) {
+            Some(first) => {
+                let what = if first.hash == row.hash {
+                    "the same driver"
+                } else {
+                    "a driver of this name"
+                };
+                let reason = format!("{what} came first: {}", first.file.display());
+                row.rejected(Rejection::new(State::Shadowed, reason))
+            }
+            None => {
+                drivers.libraries.push(library);
+                row
+            }
+        }
+    }
+
+    /// The library that a file holds; notes in the row what is learnt on the way.
+    fn library(&mut self, row: &mut Row) -> Result<Library, Rejection> {
+        let source = source::read(&row.file)?;
+        row.warnings.extend(source.warnings.iter().cloned());
+        let image = elf::check(&source.bytes)?;
+        row.plugin_api = Some(image.info.plugin_api.clone());
+        row.rustc = Some(image.info.rustc.clone());
+        row.warnings.extend(info::warning(&image.info));
+        let hash = hex(&Sha256::digest(&source.bytes));
+        row.hash = Some(hash.clone());
+        info::check_epoch(&image.info, &self.host)?;
+        if let Some(known) = self.opened.get(&hash) {
+            return known.clone();
+        }
+        let outcome = self.open(row, &source, &image, &hash);
+        self.opened.insert(hash, outcome.clone());
+        outcome
+    }
+
+    fn open(&self, row: &mut Row, source: &Source, image: &elf::Image, hash: &str) -> Result<Library, Rejection> {
+        let name = private_name(&row.file, hash, self.opened.len());
+        let copy = self.folder.copy(&source.bytes, &name, &source.folder, image);
+        let copy = copy.map_err(|error| Rejection::refused(format!("no private copy of it could be made: {error}")))?;
+        row.warnings.extend(copy.warnings.iter().cloned());
+        Library::open(&copy, &self.folder, &row.file, hash, &image.info)
+    }
+}
+
+/// `libbaton_driver_sim-0123abcd-g0.so`: says in a debugger what it is, and is never used twice.
+fn private_name(file: &Path, hash: &str, generation: usize) -> String {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    // Room for the rest: a file name has at most 255 bytes.
+    let stem: String = stem.chars().take(50).collect();
+    format!("{stem}-{}-g{generation}.so", &hash[..8])
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn log(row: &Row) {
+    let file = row.file.display();
+    match &row.reason {
+        None => tracing::debug!(%file, driver = row.name.as_deref(), "driver loaded"),
+        Some(reason) if row.state == State::Refused => tracing::warn!(%file, "driver refused: {reason}"),
+        Some(reason) => tracing::debug!(%file, state = row.state.name(), "{reason}"),
+    }
+    for warning in &row.warnings {
+        tracing::warn!(%file, "{warning}");
+    }
+}

@@ -1,0 +1,132 @@
+//! What became of each file, for `baton drivers`.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What became of one file of the search path.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The file as the search path names it; links are not resolved. A folder that cannot be read has a row of its own.
+    pub file: PathBuf,
+    /// The driver's name, if it is known.
+    pub name: Option<String>,
+    /// Version of the driver's package, if it is known.
+    pub version: Option<String>,
+    /// What became of it.
+    pub state: State,
+    /// Why it is not in use, and what to do; `None` for [`State::Ok`].
+    pub reason: Option<String>,
+    /// Version of `baton-plugin-api` it was built with.
+    pub plugin_api: Option<String>,
+    /// The compiler it was built with.
+    pub rustc: Option<String>,
+    /// SHA-256 of the content in hexadecimal digits, if the content was a driver.
+    pub hash: Option<String>,
+    /// Types of devices that stand alone.
+    pub devices: Vec<String>,
+    /// Types of controllers.
+    pub controllers: Vec<String>,
+    /// What somebody should look at although the driver is in use.
+    pub warnings: Vec<String>,
+}
+
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Loaded and in use.
+    Ok,
+    /// A good driver, but one of the same name, or the same content, came first in the search path.
+    Shadowed,
+    /// A driver, or what looks like one, that this host does not take.
+    Refused,
+    /// The file could not be read.
+    Unreadable,
+    /// Something else altogether.
+    #[serde(rename = "not a driver")]
+    NotADriver,
+}
+
+impl State {
+    /// The word that stands for the state in tables and on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Ok => "ok",
+            State::Shadowed => "shadowed",
+            State::Refused => "refused",
+            State::Unreadable => "unreadable",
+            State::NotADriver => "not a driver",
+        }
+    }
+}
+
+impl Row {
+    /// A row that knows nothing but its file yet.
+    pub(super) fn new(file: PathBuf) -> Self {
+        Self {
+            file,
+            name: None,
+            version: None,
+            state: State::Ok,
+            reason: None,
+            plugin_api: None,
+            rustc: None,
+            hash: None,
+            devices: Vec::new(),
+            controllers: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The row with the reason why its file is not in use.
+    pub(super) fn rejected(mut self, rejection: Rejection) -> Self {
+        self.state = rejection.state;
+        self.reason = Some(rejection.reason);
+        self
+    }
+}
+
+/// Why a file is not in use: one line for a row.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Rejection {
+    pub(super) state: State,
+    pub(super) reason: String,
+}
+
+impl Rejection {
+    pub(super) fn refused(reason: impl Into<String>) -> Self {
+        Self::new(State::Refused, reason)
+    }
+
+    pub(super) fn unreadable(reason: impl Into<String>) -> Self {
+        Self::new(State::Unreadable, reason)
+    }
+
+    pub(super) fn not_a_driver(reason: impl Into<String>) -> Self {
+        Self::new(State::NotADriver, reason)
+    }
+
+    pub(super) fn new(state: State, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        Self { state, reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_has_the_same_name_everywhere() {
+        for state in [
+            State::Ok,
+            State::Shadowed,
+            State::Refused,
+            State::Unreadable,
+            State::NotADriver,
+        ] {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
+        }
+    }
+}
