@@ -6,10 +6,14 @@ mod datatype;
 mod datum;
 pub mod description;
 mod device;
+#[cfg(feature = "toml")]
+pub mod diagnostic;
 mod error;
 mod mistakes;
 mod options;
 mod shared;
+#[cfg(feature = "toml")]
+pub mod source;
 mod status;
 mod table;
 #[cfg(feature = "testkit")]
