@@ -1,3 +1,4 @@
 //! A lab device host.
 
 pub mod plugin;
+pub mod units;
