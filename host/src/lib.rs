@@ -1,4 +1,5 @@
 //! A lab device host.
 
+pub mod cli;
 pub mod plugin;
 pub mod units;

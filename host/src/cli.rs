@@ -1,0 +1,47 @@
+//! The command line: a client of a running host, over the same wire as any other.
+//!
+//! [`main`] parses the arguments (`args`) and runs one command (`commands`). A command asks the host through `client`,
+//! which knows the protocol and no terminal, and writes through `output`, which knows the terminal and no protocol.
+//! Between them, `names` and `input` turn what the user typed into what goes over the wire, `format` and `readings` turn
+//! it back. Data goes to standard output, everything else to standard error, and the exit code says what to do next
+//! (`failure`).
+
+mod args;
+mod client;
+mod commands;
+mod failure;
+mod format;
+mod input;
+mod interrupt;
+mod names;
+mod output;
+mod progress;
+mod readings;
+mod table;
+mod waiting;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::Arguments;
+use output::Output;
+
+/// Runs the program `baton` with the arguments of this process.
+///
+/// Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 69 no host there, 73 locked by another, 75 timed out, 130
+/// ended by Ctrl-C.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output {
+        json: arguments.global.json,
+        quiet: arguments.global.quiet,
+    };
+    match commands::run(&arguments, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The arguments, as clap parses them; each help text is what a user gets to read.
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use super::client::Address;
+use super::input::duration;
+
+const AFTER_HELP: &str = "\
+Paths: stage.position is a parameter of the device stage, stage alone its main parameter.
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 69 host not reachable, 73 locked by another, 75 timed out,
+  130 interrupted.
+Example: baton set stage.position \"2 mm\"";
+
+/// Looks after the devices of a lab.
+#[derive(Debug, Parser)]
+#[command(name = "baton", version, after_help = AFTER_HELP, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Global {
+    /// Where the host listens: host:port, or unix:/path of a socket
+    #[arg(
+        short = 'H',
+        long,
+        global = true,
+        env = "BATON_HOST",
+        default_value = "127.0.0.1:10767",
+        value_name = "ADDRESS"
+    )]
+    pub(crate) host: Address,
+    /// Write JSON: one object, or for `watch` one on each line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Write no messages but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Show every line that goes to the host (>) and comes from it (<)
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the devices with status and value
+    #[command(after_help = "Example: baton list")]
+    List,
+    /// Describe a device, one of its parameters, or one of its commands
+    #[command(after_help = "Examples:\n  baton describe stage\n  baton describe stage.position")]
+    Describe {
+        /// The device, or DEVICE.NAME
+        path: String,
+    },
+    /// Read parameters from the hardware
+    #[command(after_help = "Examples:\n  baton get stage.position oven.temperature\n  baton get -t stage   # 2.000")]
+    Get(Get),
+    /// Set a parameter, and wait until the readback has arrived there
+    ///
+    /// Ctrl-C stops the device.
+    #[command(
+        after_help = "Examples:\n  baton set stage.position \"2 mm\"\n  baton set stage 2 mm -w 30\n  baton set shutter open --no-wait"
+    )]
+    Set(Set),
+    /// Run a command of a device, and wait until it is done
+    ///
+    /// Ctrl-C stops the device.
+    #[command(after_help = "Examples:\n  baton call stage home\n  baton call pump dispense '{\"volume\": 2.5}'")]
+    Call(Call),
+    /// Follow parameters: their values now, and each change
+    #[command(after_help = "Examples:\n  baton watch 'stage.*'\n  baton watch stage pump.flow --json")]
+    Watch {
+        /// Paths, where * stands for any text and ? for one character
+        #[arg(required = true, value_name = "PATTERN")]
+        patterns: Vec<String>,
+    },
+    /// Stop devices at once, whoever moves them
+    #[command(after_help = "Examples:\n  baton stop stage\n  baton stop --all")]
+    Stop {
+        /// The devices
+        #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "DEVICE")]
+        devices: Vec<String>,
+        /// Stop every device of the lab
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show how the host is doing
+    #[command(after_help = "Example: baton status")]
+    Status,
+    /// List the driver files that the host has seen, with the reason where one is not in use
+    #[command(after_help = "Example: baton drivers")]
+    Drivers,
+    /// Write a completion script for a shell
+    #[command(after_help = "Example: baton completions bash > ~/.local/share/bash-completion/completions/baton")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// How a reading is written.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Form {
+    /// Write the value alone, without its unit
+    #[arg(short, long)]
+    pub(crate) terse: bool,
+    /// Write time, quality and status as well
+    #[arg(short = 'a', long, conflicts_with = "terse")]
+    pub(crate) wide: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Get {
+    /// The parameters
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+    #[command(flatten)]
+    pub(crate) form: Form,
+    /// Take what the host already knows if it is not older than this, such as "500 ms"
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) max_age: Option<f64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Set {
+    /// The parameter
+    pub(crate) path: String,
+    /// The value: a number with or without unit, a word, or JSON
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) value: String,
+    /// The unit, where it is a word of its own
+    pub(crate) unit: Option<String>,
+    #[command(flatten)]
+    pub(crate) form: Form,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Call {
+    /// The device
+    pub(crate) device: String,
+    /// Its command
+    #[arg(value_name = "COMMAND")]
+    pub(crate) name: String,
+    /// The argument: a value with or without unit, or JSON
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) argument: Option<String>,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+}
+
+/// How long to wait for what was begun.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// Return as soon as the device has taken it
+    #[arg(long, conflicts_with = "timeout")]
+    pub(crate) no_wait: bool,
+    /// Give up waiting after so many seconds (exit code 75); the device goes on
+    #[arg(short = 'w', long = "timeout", value_name = "SECONDS", value_parser = duration)]
+    pub(crate) timeout: Option<f64>,
+}

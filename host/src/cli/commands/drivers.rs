@@ -1,0 +1,53 @@
+//! `baton drivers`: one row for each file that the host has seen in its driver folders.
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value as Json, json};
+
+use super::unless_unknown;
+use crate::cli::client::Client;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::table::{Cell, Table};
+
+/// Writes the host's list.
+pub(super) fn run(client: &mut Client, output: Output) -> Result<(), Failure> {
+    let address = client.address().to_string();
+    let answer = unless_unknown(client.custom("_drivers", json!({})))?;
+    let answer = answer.ok_or_else(|| Failure::Request(format!("{address} is no Baton host, it has no drivers")))?;
+    if output.json {
+        return output.object(answer);
+    }
+    let mut table = Table::new(["DRIVER", "VERSION", "STATE", "FILE", "OFFERS", "REASON"]);
+    let rows = answer.get("drivers").and_then(Json::as_array).into_iter().flatten();
+    rows.for_each(|driver| table.row(row(driver)));
+    output.table(&table)
+}
+
+fn row(driver: &Json) -> [Cell; 6] {
+    let text = |key: &str| driver.get(key).and_then(Json::as_str).unwrap_or("-");
+    let state = text("state");
+    let style = match state {
+        "ok" => Style::new(),
+        "shadowed" => AnsiColor::Yellow.on_default(),
+        _ => AnsiColor::Red.on_default(),
+    };
+    let reasons = driver.get("reason").into_iter().chain(list(driver, "warnings"));
+    let reasons: Vec<&str> = reasons.filter_map(Json::as_str).collect();
+    let offers: Vec<&str> = ["devices", "controllers"]
+        .iter()
+        .flat_map(|key| list(driver, key))
+        .filter_map(Json::as_str)
+        .collect();
+    [
+        text("name").into(),
+        text("version").into(),
+        Cell::styled(state, style),
+        text("file").into(),
+        offers.join(" ").into(),
+        reasons.join("; ").into(),
+    ]
+}
+
+fn list<'a>(driver: &'a Json, key: &str) -> impl Iterator<Item = &'a Json> {
+    driver.get(key).and_then(Json::as_array).into_iter().flatten()
+}

@@ -1,0 +1,80 @@
+//! `baton list`: every device in one line.
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value as Json, json};
+
+use crate::cli::client::{Client, Device};
+use crate::cli::failure::Failure;
+use crate::cli::format::shortened;
+use crate::cli::output::Output;
+use crate::cli::readings::{self, Status};
+use crate::cli::table::{Cell, Table};
+
+/// Widest status and value; who needs all of it asks `get`.
+const CELL_CHARS: usize = 48;
+
+/// Shows what the host knows now; nothing is read from the hardware for it.
+pub(super) fn run(client: &mut Client, output: Output) -> Result<(), Failure> {
+    let node = client.describe()?;
+    client.activate(None)?;
+    if output.json {
+        let devices: Vec<Json> = node.devices.iter().map(|device| to_json(client, device)).collect();
+        return output.object(json!({ "devices": devices }));
+    }
+    let mut table = Table::new(["DEVICE", "TYPE", "STATUS", "VALUE"]);
+    for device in &node.devices {
+        let status = status(client, device);
+        table.row([
+            device.name.as_str().into(),
+            device.type_name().into(),
+            Cell::styled(
+                status
+                    .as_ref()
+                    .map_or("-".to_owned(), |s| shortened(&s.label(), CELL_CHARS)),
+                style(&status),
+            ),
+            shortened(&value(client, device), CELL_CHARS).into(),
+        ]);
+    }
+    output.table(&table)
+}
+
+fn status(client: &Client, device: &Device) -> Option<Status> {
+    client.latest(&device.on("status")).map(Status::of)
+}
+
+fn value(client: &Client, device: &Device) -> String {
+    let reading = device
+        .main()
+        .and_then(|main| Some((main, client.latest(&device.on(&main.wire))?)));
+    match reading {
+        Some((main, reading)) => readings::with_unit(main, &reading.value),
+        None => "-".to_owned(),
+    }
+}
+
+fn to_json(client: &Client, device: &Device) -> Json {
+    let reading = device.main().and_then(|main| {
+        let reading = client.latest(&device.on(&main.wire))?;
+        Some(readings::to_json(&device.path(&main.name), main, reading))
+    });
+    json!({
+        "device": device.name,
+        "type": device.type_name(),
+        "class": device.class,
+        "description": device.doc,
+        "status": status(client, device).map(|status| status.to_json()),
+        "reading": reading,
+    })
+}
+
+/// How a status looks: what needs a look stands out.
+fn style(status: &Option<Status>) -> Style {
+    match status.as_ref().map(Status::word) {
+        Some("busy") => AnsiColor::Cyan.on_default(),
+        Some("warn") => AnsiColor::Yellow.on_default(),
+        Some("error") => AnsiColor::Red.on_default().bold(),
+        Some("disabled") => Style::new().dimmed(),
+        _ => Style::new(),
+    }
+}

@@ -1,0 +1,314 @@
+//! A scripted SECoP server: a lab with a motor, a shutter, a pump and a broken gauge, as a host of ours would show it.
+//!
+//! A motion takes four steps and no time to speak of. A target beyond 10 mm sticks there, still busy, until someone
+//! stops it; 13 mm is missed; at 7 mm the server closes the connection half way. So every test waits for events only.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use serde_json::{Value as Json, json};
+
+/// Every reading is of this time, 2023-11-14T22:13:20.25Z.
+const TIME: f64 = 1_700_000_000.25;
+
+/// The fake at work; it ends with the test process.
+pub(crate) struct Fake {
+    /// Where it listens.
+    pub(crate) address: String,
+    /// Says when a motion sticks.
+    pub(crate) stuck: Receiver<()>,
+}
+
+/// A connection's state, shared by its reader and its motions.
+struct Session {
+    writer: Mutex<TcpStream>,
+    state: Mutex<State>,
+    stuck: Sender<()>,
+}
+
+#[derive(Default)]
+struct State {
+    position: f64,
+    busy: bool,
+    /// Data of `_resolved`, once the call has ended.
+    resolved: Option<Json>,
+    /// Token of a `_wait` that came before.
+    waiting: Option<String>,
+}
+
+/// Starts a server that speaks SECoP.
+pub(crate) fn start() -> Fake {
+    let (stuck, stuck_receiver) = mpsc::channel();
+    let address = listen(move |stream| {
+        let stuck = stuck.clone();
+        thread::spawn(move || serve(stream, stuck));
+    });
+    Fake {
+        address,
+        stuck: stuck_receiver,
+    }
+}
+
+/// Starts a server that says `greeting` and nothing else.
+pub(crate) fn start_garbage(greeting: &'static [u8]) -> String {
+    listen(move |mut stream| {
+        let _ = stream.write_all(greeting);
+        // Reading until the client leaves keeps the connection open as long as the client wants it.
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    })
+}
+
+fn listen(serve: impl Fn(TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || listener.incoming().flatten().for_each(serve));
+    address
+}
+
+fn serve(stream: TcpStream, stuck: Sender<()>) {
+    let session = Arc::new(Session {
+        writer: Mutex::new(stream.try_clone().unwrap()),
+        state: Mutex::default(),
+        stuck,
+    });
+    for line in BufReader::new(stream).lines().map_while(Result::ok) {
+        let mut parts = line.splitn(3, ' ');
+        let mut next = || parts.next().unwrap_or_default().to_owned();
+        let (action, on, data) = (next(), next(), next());
+        let data = serde_json::from_str(&data).unwrap_or(Json::Null);
+        session.answer(&action, &on, data);
+    }
+}
+
+impl Session {
+    fn answer(self: &Arc<Session>, action: &str, on: &str, data: Json) {
+        match (action, on) {
+            ("*IDN?", _) => self.raw("ISSE&SINE2020,SECoP,V2019-09-16,v1.0"),
+            ("describe", _) => self.send("describing", ".", description()),
+            ("activate", on) => self.activate(on),
+            ("read", on) => match self.value(on) {
+                Ok(value) => self.send("reply", on, qualified(value)),
+                Err(error) => self.send("error_read", on, error),
+            },
+            ("change", "stage:target") => self.begin(on, target(&data)),
+            ("change", "shutter:target") if data == 1 => {
+                let detail = json!({ "locked_by": "ann@lab2" });
+                self.send(
+                    "error_change",
+                    on,
+                    json!(["IsBusy", "shutter is locked by ann@lab2 since 14:02", detail]),
+                );
+            }
+            ("change", "stage:_velocity") => self.send("changed", on, json!([data, { "t": TIME, "_call": 3 }])),
+            ("do", "stage:_home") => self.begin(on, 0.0),
+            ("do", "stage:stop") => self.stop(on),
+            ("do", "pump:_dispense") => self.send("done", on, json!([7, { "t": TIME, "_call": 3 }])),
+            ("_wait", token) => self.wait(token, &data),
+            ("_stop_all", token) => self.send("_stopped", token, stop_report()),
+            ("_status", token) => self.send("_status_is", token, status()),
+            ("_drivers", token) => self.send("_drivers_are", token, drivers()),
+            _ => self.send(&format!("error_{action}"), on, json!(["ProtocolError", "what?", {}])),
+        }
+    }
+
+    fn activate(&self, module: &str) {
+        for on in ACCESSIBLES
+            .iter()
+            .filter(|on| module.is_empty() || on.split(':').next() == Some(module))
+        {
+            match self.value(on) {
+                Ok(value) => self.send("update", on, qualified(value)),
+                Err(error) => self.send("error_update", on, error),
+            }
+        }
+        self.raw(format!("active {module}").trim_end());
+        if module == "gauge" {
+            self.recover_and_leave();
+        }
+    }
+
+    /// A gauge works again, says the same twice, grows stale, and the host ends.
+    fn recover_and_leave(&self) {
+        let on = "gauge:value";
+        self.send("update", on, json!([12.5, { "t": TIME + 1.0 }]));
+        self.send("update", on, json!([12.5, { "t": TIME + 2.0 }]));
+        self.send("update", on, json!([12.5, { "t": TIME + 2.0, "q": "stale" }]));
+        self.leave();
+    }
+
+    fn leave(&self) {
+        let writer = self.writer.lock().unwrap();
+        writer.shutdown(std::net::Shutdown::Both).unwrap();
+    }
+
+    fn value(&self, on: &str) -> Result<Json, Json> {
+        let state = self.state.lock().unwrap();
+        Ok(match on {
+            "stage:value" | "stage:target" => json!(state.position),
+            "stage:status" if state.busy => json!([300, "moving"]),
+            "stage:target_limits" => json!([0.0, 45.0]),
+            "stage:_velocity" => json!(5.0),
+            "shutter:value" | "shutter:target" => json!(0),
+            "pump:value" => json!(1.25),
+            "gauge:status" => json!([400, "no reply within 2 s"]),
+            "gauge:value" => return Err(json!(["CommunicationFailed", "no reply within 2 s", { "t": TIME }])),
+            on if on.ends_with(":status") => json!([100, ""]),
+            _ => return Err(json!(["NoSuchParameter", format!("no {on}"), {}])),
+        })
+    }
+
+    /// Takes a call, and moves on a thread of its own.
+    fn begin(self: &Arc<Session>, on: &str, target: f64) {
+        if !(0.0..=45.0).contains(&target) {
+            let text = format!("stage.position: {target:.3} mm is outside the limits 0 to 45 mm of lab.toml:12");
+            let action = if on.ends_with("target") {
+                "error_change"
+            } else {
+                "error_do"
+            };
+            return self.send(action, on, json!(["RangeError", text, {}]));
+        }
+        let start = self.state.lock().unwrap().position;
+        self.state.lock().unwrap().busy = true;
+        self.send("update", "stage:status", qualified(json!([300, "moving"])));
+        let (action, value) = if on.ends_with("target") {
+            ("changed", json!(target))
+        } else {
+            ("done", Json::Null)
+        };
+        self.send(action, on, json!([value, { "t": TIME, "_call": 3 }]));
+        let session = self.clone();
+        thread::spawn(move || session.travel(start, target));
+    }
+
+    fn travel(&self, start: f64, target: f64) {
+        for step in 1..=4 {
+            let position = start + (target - start) * f64::from(step) / 4.0;
+            self.state.lock().unwrap().position = position.min(10.0);
+            self.send("update", "stage:value", qualified(json!(position.min(10.0))));
+            if target == 7.0 {
+                return self.leave();
+            }
+        }
+        if target == 13.0 {
+            let text = "stage.position: the readback is 10.000 mm, 3.000 mm short of 13.000 mm (tolerance 0.010 mm)";
+            self.resolve("failed", Some(json!(["HardwareError", text, {}])));
+        } else if target > 10.0 {
+            self.stuck.send(()).unwrap();
+        } else {
+            self.resolve("done", None);
+        }
+    }
+
+    fn stop(&self, on: &str) {
+        self.send("done", on, qualified(Json::Null));
+        self.resolve("stopped", Some(json!(["Impossible", "stage.position was stopped", {}])));
+    }
+
+    fn resolve(&self, outcome: &str, error: Option<Json>) {
+        let position = {
+            let mut state = self.state.lock().unwrap();
+            state.busy = false;
+            state.position
+        };
+        self.send("update", "stage:status", qualified(json!([100, ""])));
+        let reading = qualified(json!(position));
+        let resolved = json!({ "call": 3, "outcome": outcome, "reading": reading, "error": error, "elapsed": 0.1 });
+        let waiting = {
+            let mut state = self.state.lock().unwrap();
+            state.resolved = Some(resolved.clone());
+            state.waiting.take()
+        };
+        if let Some(token) = waiting {
+            self.send("_resolved", &token, resolved);
+        }
+    }
+
+    fn wait(&self, token: &str, data: &Json) {
+        assert_eq!(data["call"], 3);
+        let mut state = self.state.lock().unwrap();
+        let resolved = match (&state.resolved, state.busy) {
+            (Some(resolved), _) => resolved.clone(),
+            // What never was busy is done already.
+            (None, false) => json!({ "call": 3, "outcome": "done", "reading": null, "error": null, "elapsed": 0.0 }),
+            (None, true) => {
+                state.waiting = Some(token.to_owned());
+                return;
+            }
+        };
+        drop(state);
+        self.send("_resolved", token, resolved);
+    }
+
+    fn send(&self, action: &str, on: &str, data: Json) {
+        self.raw(&format!("{action} {on} {data}"));
+    }
+
+    fn raw(&self, line: &str) {
+        // The client may have left.
+        let _ = self.writer.lock().unwrap().write_all(format!("{line}\n").as_bytes());
+    }
+}
+
+fn qualified(value: Json) -> Json {
+    json!([value, { "t": TIME }])
+}
+
+/// The number of a target, in mm.
+fn target(data: &Json) -> f64 {
+    match data.as_str() {
+        Some(text) => text.strip_suffix(" um").unwrap().parse::<f64>().unwrap() / 1000.0,
+        None => data.as_f64().unwrap(),
+    }
+}
+
+const ACCESSIBLES: [&str; 12] = [
+    "stage:value",
+    "stage:status",
+    "stage:target",
+    "stage:target_limits",
+    "stage:_velocity",
+    "shutter:value",
+    "shutter:status",
+    "shutter:target",
+    "pump:value",
+    "pump:status",
+    "gauge:value",
+    "gauge:status",
+];
+
+fn description() -> Json {
+    serde_json::from_str(include_str!("description.json")).unwrap()
+}
+
+fn stop_report() -> Json {
+    json!({ "devices": [
+        { "device": "stage", "outcome": "stopped", "error": null, "elapsed": 0.012 },
+        { "device": "pump", "outcome": "failed", "error": "no reply within 2 s", "elapsed": 2.0 },
+        { "device": "gauge", "outcome": "nothing to stop", "error": null, "elapsed": 0.0 },
+    ] })
+}
+
+fn status() -> Json {
+    json!({
+        "lab": "quickstart", "version": "0.1.0", "pid": 4711, "since": TIME, "config": "/lab/lab.toml",
+        "listen": ["127.0.0.1:10767", "unix:/run/baton.sock"], "execution": "threaded",
+        "devices": { "total": 4, "up": 3 },
+        "down": [{ "device": "gauge", "since": TIME, "cause": "no reply within 2 s" }],
+        "connections": 2, "drivers": 1, "calls": { "done": 10, "failed": 1, "pending": 0 },
+        "stuck": [{ "device": "pump", "in": "write flow", "for": 35 }],
+    })
+}
+
+fn drivers() -> Json {
+    json!({ "drivers": [
+        { "file": "/lab/drivers/libsim.so", "name": "sim", "version": "1.0", "state": "ok", "reason": null,
+          "plugin_api": "0.1.0", "rustc": "1.95.0", "hash": "00", "devices": ["motor", "pump"],
+          "controllers": ["rack"], "warnings": ["the folder is writable by its group"] },
+        { "file": "/lab/drivers/notes.txt", "name": null, "version": null, "state": "refused",
+          "reason": "not a shared library", "devices": [], "controllers": [], "warnings": [] },
+    ] })
+}
