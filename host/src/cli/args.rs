@@ -8,8 +8,7 @@ use super::input::duration;
 
 const AFTER_HELP: &str = "\
 Paths: stage.position is a parameter of the device stage, stage alone its main parameter.
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 69 host not reachable, 73 locked by another, 75 timed out,
-  130 interrupted.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 69 host not reachable, 73 locked by another, 75 timeout, 130 Ctrl-C.
 Example: baton set stage.position \"2 mm\"";
 
 /// Looks after the devices of a lab.

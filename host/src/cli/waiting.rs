@@ -21,7 +21,7 @@ pub(crate) struct Ended {
     pub(crate) outcome: String,
     /// What went wrong, if anything did.
     pub(crate) error: Option<RemoteError>,
-    /// The final reading, if the host sent one along.
+    /// The final reading or the command's result, if the host sent it along.
     pub(crate) reading: Option<Reading>,
 }
 
@@ -51,13 +51,12 @@ impl Waiting<'_> {
         Ok(Reading::parse(&data))
     }
 
-    /// Waits until what `taken` began has ended.
+    /// Waits until what `taken` began has ended; what to do if it is not waited for to the end, `ended_early` knows.
     pub(crate) fn ended(&mut self, taken: &Reading, on_update: &mut dyn FnMut(&Update)) -> Result<Ended, Failure> {
-        let ended = match &taken.call {
+        match &taken.call {
             Some(call) => self.resolved(call, on_update),
             None => self.rested(self.deadline, on_update),
-        };
-        ended.map_err(|failure| self.ended_early(failure))
+        }
     }
 
     fn resolved(&mut self, call: &Json, on_update: &mut dyn FnMut(&Update)) -> Result<Ended, Failure> {
@@ -84,13 +83,16 @@ impl Waiting<'_> {
         let failed = status.filter(|status| status.word() == "error");
         Ok(Ended {
             outcome: if failed.is_some() { "failed" } else { "done" }.to_owned(),
-            error: failed.map(|status| remote("HardwareError", &status.label())),
+            error: failed.map(|status| match status.text.is_empty() {
+                true => remote("HardwareError", "the device is in an error state"),
+                false => remote("HardwareError", &status.text),
+            }),
             reading: None,
         })
     }
 
     /// What becomes of a wait that did not see the end: Ctrl-C stops the device, a deadline lets it go on.
-    fn ended_early(&mut self, failure: Failure) -> Failure {
+    pub(crate) fn ended_early(&mut self, failure: Failure) -> Failure {
         match failure {
             Failure::Interrupted(_) => self.stop(),
             Failure::Timeout(_) => Failure::Timeout(format!(

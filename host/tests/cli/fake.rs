@@ -3,13 +3,19 @@
 //! A motion takes four steps and no time to speak of. A target beyond 10 mm sticks there, still busy, until someone
 //! stops it; 13 mm is missed; at 7 mm the server closes the connection half way. So every test waits for events only.
 
+mod answers;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use serde_json::{Value as Json, json};
+
+use answers::{ACCESSIBLES, description, drivers, status, stop_report};
 
 /// Every reading is of this time, 2023-11-14T22:13:20.25Z.
 const TIME: f64 = 1_700_000_000.25;
@@ -27,6 +33,8 @@ struct Session {
     writer: Mutex<TcpStream>,
     state: Mutex<State>,
     stuck: Sender<()>,
+    /// Whether it plays a node that knows nothing of our extensions.
+    foreign: bool,
 }
 
 #[derive(Default)]
@@ -39,12 +47,21 @@ struct State {
     waiting: Option<String>,
 }
 
-/// Starts a server that speaks SECoP.
+/// Starts a server that speaks SECoP with our extensions.
 pub(crate) fn start() -> Fake {
+    start_as(false)
+}
+
+/// Starts a server that speaks SECoP alone.
+pub(crate) fn start_foreign() -> Fake {
+    start_as(true)
+}
+
+fn start_as(foreign: bool) -> Fake {
     let (stuck, stuck_receiver) = mpsc::channel();
     let address = listen(move |stream| {
         let stuck = stuck.clone();
-        thread::spawn(move || serve(stream, stuck));
+        thread::spawn(move || serve(stream, stuck, foreign));
     });
     Fake {
         address,
@@ -61,6 +78,18 @@ pub(crate) fn start_garbage(greeting: &'static [u8]) -> String {
     })
 }
 
+/// Lets the server at `address` be reached by one client at the socket `path`.
+pub(crate) fn bridge(path: &Path, address: &str) {
+    let listener = UnixListener::bind(path).unwrap();
+    let mut server = TcpStream::connect(address).unwrap();
+    thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let (mut from_server, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+        thread::spawn(move || std::io::copy(&mut from_server, &mut to_client));
+        std::io::copy(&mut client, &mut server)
+    });
+}
+
 fn listen(serve: impl Fn(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -68,11 +97,12 @@ fn listen(serve: impl Fn(TcpStream) + Send + 'static) -> String {
     address
 }
 
-fn serve(stream: TcpStream, stuck: Sender<()>) {
+fn serve(stream: TcpStream, stuck: Sender<()>, foreign: bool) {
     let session = Arc::new(Session {
         writer: Mutex::new(stream.try_clone().unwrap()),
         state: Mutex::default(),
         stuck,
+        foreign,
     });
     for line in BufReader::new(stream).lines().map_while(Result::ok) {
         let mut parts = line.splitn(3, ' ');
@@ -87,7 +117,14 @@ impl Session {
     fn answer(self: &Arc<Session>, action: &str, on: &str, data: Json) {
         match (action, on) {
             ("*IDN?", _) => self.raw("ISSE&SINE2020,SECoP,V2019-09-16,v1.0"),
-            ("describe", _) => self.send("describing", ".", description()),
+            (action, on) if self.foreign && action.starts_with('_') => {
+                self.send(
+                    &format!("error_{action}"),
+                    on,
+                    json!(["ProtocolError", "unknown request", {}]),
+                );
+            }
+            ("describe", _) => self.send("describing", ".", description(self.foreign)),
             ("activate", on) => self.activate(on),
             ("read", on) => match self.value(on) {
                 Ok(value) => self.send("reply", on, qualified(value)),
@@ -102,15 +139,30 @@ impl Session {
                     json!(["IsBusy", "shutter is locked by ann@lab2 since 14:02", detail]),
                 );
             }
-            ("change", "stage:_velocity") => self.send("changed", on, json!([data, { "t": TIME, "_call": 3 }])),
+            ("change", "stage:_velocity") => self.send("changed", on, self.taken(data)),
             ("do", "stage:_home") => self.begin(on, 0.0),
             ("do", "stage:stop") => self.stop(on),
-            ("do", "pump:_dispense") => self.send("done", on, json!([7, { "t": TIME, "_call": 3 }])),
+            ("do", "pump:_dispense") if data["volume"] == 9 => {
+                self.send(
+                    "error_do",
+                    on,
+                    json!(["TimeoutError", "pump.dispense is still running", { "_call": 3 }]),
+                );
+            }
+            ("do", "pump:_dispense") => self.send("done", on, self.taken(json!(7))),
             ("_wait", token) => self.wait(token, &data),
             ("_stop_all", token) => self.send("_stopped", token, stop_report()),
             ("_status", token) => self.send("_status_is", token, status()),
             ("_drivers", token) => self.send("_drivers_are", token, drivers()),
             _ => self.send(&format!("error_{action}"), on, json!(["ProtocolError", "what?", {}])),
+        }
+    }
+
+    /// What a `changed` or `done` carries: the value, and the call that it began.
+    fn taken(&self, value: Json) -> Json {
+        match self.foreign {
+            true => qualified(value),
+            false => json!([value, { "t": TIME, "_call": 3 }]),
         }
     }
 
@@ -179,7 +231,7 @@ impl Session {
         } else {
             ("done", Json::Null)
         };
-        self.send(action, on, json!([value, { "t": TIME, "_call": 3 }]));
+        self.send(action, on, self.taken(value));
         let session = self.clone();
         thread::spawn(move || session.travel(start, target));
     }
@@ -214,7 +266,11 @@ impl Session {
             state.busy = false;
             state.position
         };
-        self.send("update", "stage:status", qualified(json!([100, ""])));
+        let status = match &error {
+            Some(error) if outcome == "failed" => json!([400, error[1]]),
+            _ => json!([100, ""]),
+        };
+        self.send("update", "stage:status", qualified(status));
         let reading = qualified(json!(position));
         let resolved = json!({ "call": 3, "outcome": outcome, "reading": reading, "error": error, "elapsed": 0.1 });
         let waiting = {
@@ -232,8 +288,10 @@ impl Session {
         let mut state = self.state.lock().unwrap();
         let resolved = match (&state.resolved, state.busy) {
             (Some(resolved), _) => resolved.clone(),
-            // What never was busy is done already.
-            (None, false) => json!({ "call": 3, "outcome": "done", "reading": null, "error": null, "elapsed": 0.0 }),
+            // What never was busy is done already; 9 is the result of a command that took its time.
+            (None, false) => {
+                json!({ "call": 3, "outcome": "done", "reading": [9, { "t": TIME }], "error": null, "elapsed": 0.0 })
+            }
             (None, true) => {
                 state.waiting = Some(token.to_owned());
                 return;
@@ -263,52 +321,4 @@ fn target(data: &Json) -> f64 {
         Some(text) => text.strip_suffix(" um").unwrap().parse::<f64>().unwrap() / 1000.0,
         None => data.as_f64().unwrap(),
     }
-}
-
-const ACCESSIBLES: [&str; 12] = [
-    "stage:value",
-    "stage:status",
-    "stage:target",
-    "stage:target_limits",
-    "stage:_velocity",
-    "shutter:value",
-    "shutter:status",
-    "shutter:target",
-    "pump:value",
-    "pump:status",
-    "gauge:value",
-    "gauge:status",
-];
-
-fn description() -> Json {
-    serde_json::from_str(include_str!("description.json")).unwrap()
-}
-
-fn stop_report() -> Json {
-    json!({ "devices": [
-        { "device": "stage", "outcome": "stopped", "error": null, "elapsed": 0.012 },
-        { "device": "pump", "outcome": "failed", "error": "no reply within 2 s", "elapsed": 2.0 },
-        { "device": "gauge", "outcome": "nothing to stop", "error": null, "elapsed": 0.0 },
-    ] })
-}
-
-fn status() -> Json {
-    json!({
-        "lab": "quickstart", "version": "0.1.0", "pid": 4711, "since": TIME, "config": "/lab/lab.toml",
-        "listen": ["127.0.0.1:10767", "unix:/run/baton.sock"], "execution": "threaded",
-        "devices": { "total": 4, "up": 3 },
-        "down": [{ "device": "gauge", "since": TIME, "cause": "no reply within 2 s" }],
-        "connections": 2, "drivers": 1, "calls": { "done": 10, "failed": 1, "pending": 0 },
-        "stuck": [{ "device": "pump", "in": "write flow", "for": 35 }],
-    })
-}
-
-fn drivers() -> Json {
-    json!({ "drivers": [
-        { "file": "/lab/drivers/libsim.so", "name": "sim", "version": "1.0", "state": "ok", "reason": null,
-          "plugin_api": "0.1.0", "rustc": "1.95.0", "hash": "00", "devices": ["motor", "pump"],
-          "controllers": ["rack"], "warnings": ["the folder is writable by its group"] },
-        { "file": "/lab/drivers/notes.txt", "name": null, "version": null, "state": "refused",
-          "reason": "not a shared library", "devices": [], "controllers": [], "warnings": [] },
-    ] })
 }

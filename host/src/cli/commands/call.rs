@@ -30,14 +30,22 @@ pub(super) fn run(client: &mut Client, call: &Call, output: Output) -> Result<()
         deadline: deadline(&call.patience),
         output,
     };
-    let done = waiting.taken(&request)?;
-    let outcome = match call.patience.no_wait {
-        true => "taken",
-        false => {
-            waiting.ended(&done, &mut |_| {})?.into_result(&path, None)?;
-            "done"
+    let mut done = waiting.taken(&request)?;
+    let mut outcome = "taken";
+    if !call.patience.no_wait {
+        let ended = waiting.ended(&done, &mut |_| {});
+        let ended = ended
+            .map_err(|failure| waiting.ended_early(failure))?
+            .into_result(&path, None)?;
+        // The result of a command that took longer than a reply may comes with its resolution.
+        if let Some(result) = ended
+            .reading
+            .filter(|_| command.result.is_some() && done.value.is_null())
+        {
+            done = result;
         }
-    };
+        outcome = "done";
+    }
     write(&path, command, outcome, &done, started, output)
 }
 
