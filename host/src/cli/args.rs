@@ -1,5 +1,7 @@
 //! The arguments, as clap parses them; each help text is what a user gets to read.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -91,8 +93,12 @@ pub(crate) enum Command {
     #[command(after_help = "Example: baton status")]
     Status,
     /// List the driver files that the host has seen, with the reason where one is not in use
-    #[command(after_help = "Example: baton drivers")]
-    Drivers,
+    #[command(after_help = "Examples:\n  baton drivers\n  baton drivers --drivers target/release   # without a host")]
+    Drivers {
+        /// Look at the files of this folder instead, without a host; may be given several times
+        #[arg(long = "drivers", value_name = "DIR")]
+        folders: Vec<PathBuf>,
+    },
     /// Write a completion script for a shell
     #[command(after_help = "Example: baton completions bash > ~/.local/share/bash-completion/completions/baton")]
     Completions {

@@ -29,7 +29,8 @@ pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> 
         Command::Stop { all: true, .. } => stop::all(&mut connect(global)?, output),
         Command::Stop { devices, .. } => stop::some(&mut connect(global)?, devices, output),
         Command::Status => status::run(&mut connect(global)?, output),
-        Command::Drivers => drivers::run(&mut connect(global)?, output),
+        Command::Drivers { folders } if folders.is_empty() => drivers::of_host(&mut connect(global)?, output),
+        Command::Drivers { folders } => drivers::of_folders(folders, output),
         Command::Completions { shell } => completions::run(*shell),
     }
 }

@@ -159,6 +159,20 @@ fn an_age_that_is_too_old_is_read_anew() {
 }
 
 #[test]
+fn drivers_of_a_folder_are_looked_at_without_a_host() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "to do").unwrap();
+    std::fs::write(folder.path().join("empty.so"), "").unwrap();
+    let mut command = baton("127.0.0.1:1", &["drivers", "--drivers", "."]);
+    let child = command.current_dir(folder.path()).spawn().unwrap();
+    expect![[r#"
+        DRIVER  VERSION  STATE         FILE                       OFFERS  REASON
+        -       -        not a driver  /tmp/.tmpbL9C28/empty.so           an empty file
+        -       -        not a driver  /tmp/.tmpbL9C28/notes.txt          not a shared library: it begins with "to d"
+    "#]].assert_eq(&transcript(child));
+}
+
+#[test]
 fn colours_are_for_terminals_or_who_insists() {
     let list = |variables: &[(&str, &str)]| {
         let mut command = baton(&fake::start().address, &["list"]);

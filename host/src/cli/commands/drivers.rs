@@ -1,5 +1,7 @@
 //! `baton drivers`: one row for each file that the host has seen in its driver folders.
 
+use std::path::PathBuf;
+
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value as Json, json};
 
@@ -8,12 +10,24 @@ use crate::cli::client::Client;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::table::{Cell, Table};
+use crate::plugin::{Loader, SearchPath};
 
 /// Writes the host's list.
-pub(super) fn run(client: &mut Client, output: Output) -> Result<(), Failure> {
+pub(super) fn of_host(client: &mut Client, output: Output) -> Result<(), Failure> {
     let address = client.address().to_string();
     let answer = unless_unknown(client.custom("_drivers", json!({})))?;
     let answer = answer.ok_or_else(|| Failure::Request(format!("{address} is no Baton host, it has no drivers")))?;
+    write(answer, output)
+}
+
+/// Looks at files as a host would, without one. Good drivers are loaded into this process for it.
+pub(super) fn of_folders(folders: &[PathBuf], output: Output) -> Result<(), Failure> {
+    let mut loader = Loader::new().map_err(|error| Failure::Request(format!("cannot load drivers: {error}")))?;
+    let drivers = loader.scan(&SearchPath::named(folders));
+    write(json!({ "drivers": drivers.rows() }), output)
+}
+
+fn write(answer: Json, output: Output) -> Result<(), Failure> {
     if output.json {
         return output.object(answer);
     }
@@ -28,6 +42,7 @@ fn row(driver: &Json) -> [Cell; 6] {
     let state = text("state");
     let style = match state {
         "ok" => Style::new(),
+        "not a driver" => Style::new().dimmed(),
         "shadowed" => AnsiColor::Yellow.on_default(),
         _ => AnsiColor::Red.on_default(),
     };
