@@ -28,7 +28,7 @@ pub struct Diagnostic {
     pub message: String,
     /// Where; `None` if it is about no place in particular.
     #[serde(default)]
-    pub place: Option<Place>,
+    pub place: Option<Box<Place>>,
     /// Other places that have to do with it, such as the first of two definitions.
     #[serde(default)]
     pub related: Vec<Place>,
@@ -85,7 +85,7 @@ impl Diagnostic {
     /// Says where.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
-        self.place = Some(place);
+        self.place = Some(Box::new(place));
         self
     }
 
@@ -168,12 +168,13 @@ pub fn from_error(error: &Error) -> Vec<Diagnostic> {
 /// The one of `names` that `word` was probably meant to be, if any is near enough.
 pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
-    // One slip in three letters; more than that is another word.
+    // One slip in three letters; more than that is another word, unless it is the start of one.
     let bound = (word.chars().count() / 3).max(1);
+    let is_start = |name: &str| word.len() >= 3 && name.to_lowercase().starts_with(&word);
     names
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&word, &name.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= bound && *distance < name.chars().count())
+        .filter(|(distance, name)| is_start(name) || (*distance <= bound && *distance < name.chars().count()))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }
@@ -200,6 +201,7 @@ mod tests {
         assert_eq!(nearest("onexit", names), Some("on_exit"));
         assert_eq!(nearest("address", names), None);
         assert_eq!(nearest("x", ["y"]), None);
+        assert_eq!(nearest("opt", names), Some("options"));
     }
 
     #[test]

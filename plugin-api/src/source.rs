@@ -27,6 +27,7 @@
 mod branch;
 mod check;
 mod checked;
+mod duplicate;
 mod kind;
 mod leaf;
 mod table;

@@ -32,7 +32,8 @@ impl<'a> Walk<'a> {
         for key in required.filter(|key| node.get(key).is_none()) {
             // An unknown key that is a slip of this one has said it already.
             if nearest(key, unknown.iter().copied()).is_none() {
-                found.extend(Found::problem(at, self.missing_key(key, node, schema, at)));
+                let error = self.missing_key(key, node, schema, at);
+                found.extend(Found::problem(&self.inside(at, key), error));
             }
         }
         found

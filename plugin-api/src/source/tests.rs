@@ -265,7 +265,7 @@ fn mistakes_against_the_grammar_have_a_place() {
     check(
         "name = 'x'\nname = 'y'\nretries = 99999999999999999999",
         expect![[r#"
-            x.toml:2:1: error: duplicate key
+            x.toml:2:1: error: `name` is defined twice
                 |name|
             x.toml:3:11: error: the integer does not fit into 64 bits
                 |99999999999999999999|

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
 
-use super::{Checked, Source, check};
+use super::{Checked, Source, check, duplicate};
 use crate::diagnostic::{Diagnostic, Place};
 
 /// A parsed file.
@@ -211,22 +211,28 @@ impl Tree {
 }
 
 pub(super) fn parse(source: &Source) -> (Tree, Vec<Diagnostic>) {
-    let (table, errors) = DeTable::parse_recoverable(source.text());
-    let mut diagnostics: Vec<_> = errors
-        .iter()
-        .map(|error| {
-            let span = error.span().unwrap_or(source.text().len()..source.text().len());
-            Diagnostic::error(error.message()).at(source.place(span))
-        })
-        .collect();
+    let text = source.text();
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut diagnostics = Vec::new();
     let value = convert_table(table.get_ref(), source, &mut diagnostics);
-    diagnostics.sort_by_key(|diagnostic| diagnostic.place.as_ref().map_or(0, |place| place.span.start));
     let root = Node {
-        span: 0..source.text().find('\n').unwrap_or(source.text().len()),
+        span: 0..text.find('\n').unwrap_or(text.len()),
         value,
     };
     let source = source.clone();
-    (Tree { source, root }, diagnostics)
+    let tree = Tree { source, root };
+    diagnostics.extend(errors.iter().map(|error| explain(&tree, error)));
+    diagnostics.sort_by_key(|diagnostic| diagnostic.place.as_ref().map_or(0, |place| place.span.start));
+    (tree, diagnostics)
+}
+
+fn explain(tree: &Tree, error: &toml::de::Error) -> Diagnostic {
+    let end = tree.source.text().len();
+    let span = error.span().unwrap_or(end..end);
+    match error.message() {
+        "duplicate key" => duplicate::explain(tree, span),
+        message => Diagnostic::error(message).at(tree.source.place(span)),
+    }
 }
 
 fn convert_table(table: &DeTable<'_>, source: &Source, diagnostics: &mut Vec<Diagnostic>) -> NodeValue {
