@@ -1,5 +1,6 @@
 //! A lab device host.
 
 pub mod cli;
+pub mod config;
 pub mod plugin;
 pub mod units;

@@ -95,6 +95,11 @@ impl UnitError {
             {
                 Some(format!("degrees are written `deg{unit}`"))
             }
+            UnitError::WrongDimension { unit, declared, .. }
+                if unit == "m" && Unit::parse(declared).kind() == Unit::parse("s").kind() =>
+            {
+                Some("minutes are written `min`".to_owned())
+            }
             UnitError::UnknownUnit { declared, .. } | UnitError::WrongDimension { declared, .. }
                 if !Unit::parse(declared).is_known() =>
             {

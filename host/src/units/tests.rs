@@ -54,11 +54,7 @@ fn temperatures_have_a_zero_and_their_differences_have_none() {
 #[test]
 fn an_unknown_unit_equals_itself_alone() {
     check("20 sccm", "sccm", expect!["20 sccm"]);
-    check(
-        "20 slm",
-        "sccm",
-        expect!["unknown unit `slm`; write it in `sccm`"],
-    );
+    check("20 slm", "sccm", expect!["unknown unit `slm`; write it in `sccm`"]);
     check(
         "20 ml/min",
         "sccm",

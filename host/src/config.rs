@@ -1,0 +1,27 @@
+//! The config: TOML files that describe a lab, and what they come to.
+//!
+//! 1. [`Files::read`] takes one file or a folder of them into memory; [`Files::driver_folders`] says at once where the
+//!    drivers are, because the rest cannot be understood without them.
+//! 2. [`resolve`] checks the files against the schema of the keys ([`raw`]), then against the drivers (a [`Catalogue`])
+//!    and against each other, and gives a [`LabConfig`] in which nothing is left to look up: quantities are numbers in
+//!    the declared unit, files are absolute, devices come after their members.
+//! 3. [`render`] draws what is wrong as rustc would.
+//!
+//! Resolving reports everything at once, and a config with any error gives no result. It is pure but for three questions
+//! to its [`Surroundings`]: environment variables, the text of files with secrets, and whether a file exists.
+
+mod catalogue;
+mod files;
+mod lab;
+pub mod raw;
+pub mod render;
+mod resolve;
+pub mod schema;
+
+pub use catalogue::{Catalogue, NoDrivers, Surroundings, System};
+pub use files::Files;
+pub use lab::{
+    Bound, ControllerConfig, DeviceConfig, Execution, HostConfig, LabConfig, Limits, MemberConfig, OnExit, Origin,
+    ParameterConfig, Setting, Whose,
+};
+pub use resolve::{Resolution, resolve};

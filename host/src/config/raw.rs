@@ -1,0 +1,190 @@
+//! The keys of a config as they are written. Their doc comments are the documentation that editors show.
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
+
+use super::lab::{Execution, OnExit};
+
+/// A lab: its host, its controllers and its devices.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Config", title = "Baton lab")]
+pub struct RawConfig {
+    /// What the lab is called.
+    pub lab: RawLab,
+    /// How the host works. A table within, `[host.NAME]`, holds what is different on the machine called NAME.
+    pub host: RawHost,
+    /// What several devices share, under names of your own: a serial bus, a motion controller, a rack.
+    pub controllers: BTreeMap<String, RawController>,
+    /// The devices, under names of your own.
+    pub devices: BTreeMap<String, RawDevice>,
+}
+
+/// What the lab is called.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Lab")]
+pub struct RawLab {
+    /// Name of the lab. Without it, it is called as the file or the folder is.
+    pub name: Option<String>,
+    /// One sentence for people.
+    pub description: Option<String>,
+}
+
+/// How the host works.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Host")]
+pub struct RawHost {
+    /// Address and port of the SECoP server, such as `"127.0.0.1:10767"`, which it is if neither this nor `socket` is
+    /// given. Port 0 takes a free one.
+    pub listen: Option<String>,
+    /// Path of a Unix socket to serve on, relative to the folder of the config.
+    pub socket: Option<String>,
+    /// Folders with drivers, relative to the folder of the config. They are searched before all others.
+    pub drivers: Option<Vec<String>>,
+    /// Whether devices have worker threads. `false` runs every call where it is made, for tests.
+    pub r#async: Option<bool>,
+    /// Time between two polls of a parameter, such as `"1 s"`, where neither driver nor parameter say otherwise.
+    #[schemars(extend("unit" = "s"), range(min = 0))]
+    pub poll: Option<f64>,
+    /// Time after which a call of a driver is overdue, such as `"5 s"`.
+    #[schemars(extend("unit" = "s"), range(min = 0.001))]
+    pub timeout: Option<f64>,
+    /// Time after which a motion is overdue, such as `"10 min"`.
+    #[schemars(extend("unit" = "s"), range(min = 0.001))]
+    pub motion_timeout: Option<f64>,
+}
+
+/// What several devices share.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Controller")]
+pub struct RawController {
+    /// Name of the driver.
+    pub driver: String,
+    /// Type of the controller, one of those that the driver offers.
+    pub r#type: String,
+    /// One sentence for people.
+    pub description: Option<String>,
+    /// Options of the driver. A value may be looked up: `{ env = "VARIABLE" }`, `{ file = "path" }`.
+    #[serde(default)]
+    pub options: Map<String, Json>,
+    /// Whether its line can be open only once, so that a changed controller is closed before it is opened anew.
+    #[serde(default = "yes")]
+    pub exclusive: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A device.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Device")]
+pub struct RawDevice {
+    /// Name of the driver, for a device that stands alone.
+    pub driver: Option<String>,
+    /// Name of the controller that it belongs to, instead of a driver.
+    pub controller: Option<String>,
+    /// Type of the device, one of those that the driver or the controller offers.
+    #[schemars(required)]
+    pub r#type: Option<String>,
+    /// One sentence for people.
+    pub description: Option<String>,
+    /// Options of the driver. A value may be looked up: `{ env = "VARIABLE" }`, `{ file = "path" }`.
+    #[serde(default)]
+    pub options: Map<String, Json>,
+    /// Settings of its parameters.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, RawParameter>,
+    /// Settings of its commands.
+    #[serde(default)]
+    pub commands: BTreeMap<String, RawCommand>,
+    /// What happens to it when the host ends. Drivables are stopped if this is not given.
+    pub on_exit: Option<OnExit>,
+}
+
+/// Settings of a parameter.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Parameter")]
+pub struct RawParameter {
+    /// Smallest and greatest value, inclusive, within the driver's own limits: `["0 mm", "50 mm"]`.
+    pub limits: Option<(RawQuantity, RawQuantity)>,
+    /// How far the readback may be from the target: `"10 um"`.
+    pub tolerance: Option<RawQuantity>,
+    /// Time between two polls: `"1 s"`; `"0 s"` for never.
+    #[schemars(extend("unit" = "s"), range(min = 0))]
+    pub poll: Option<f64>,
+    /// Time after which a call is overdue, from its entry into the driver.
+    #[schemars(extend("unit" = "s"), range(min = 0.001))]
+    pub timeout: Option<f64>,
+    /// Time after which a motion is overdue.
+    #[schemars(extend("unit" = "s"), range(min = 0.001))]
+    pub motion_timeout: Option<f64>,
+    /// For this long a reading answers for the hardware: `"1 s"`.
+    #[schemars(extend("unit" = "s"), range(min = 0))]
+    pub fresh_for: Option<f64>,
+    /// Value that is written when the device is opened. A value may be looked up: `{ env = "VARIABLE" }`,
+    /// `{ file = "path" }`.
+    pub initial: Option<Json>,
+}
+
+/// Settings of a command.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Command")]
+pub struct RawCommand {
+    /// Time after which it is overdue.
+    #[schemars(extend("unit" = "s"), range(min = 0.001))]
+    pub timeout: Option<f64>,
+}
+
+/// A number in the unit of a parameter that the schema does not know: text with a unit, or a bare number where the
+/// parameter has none.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct RawQuantity(pub Json);
+
+impl JsonSchema for RawQuantity {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Quantity".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number"] })
+    }
+}
+
+/// The schema of the keys, without the options of any driver.
+pub fn schema() -> Schema {
+    let mut schema = schemars::schema_for!(RawConfig);
+    let definitions = schema
+        .get_mut("$defs")
+        .and_then(Json::as_object_mut)
+        .expect("the keys have definitions");
+    // `[host.NAME]`: the keys of `[host]` again, which then has tables of any name beside its own keys.
+    let overlay = definitions["Host"].clone();
+    definitions["Host"]["additionalProperties"] = serde_json::json!({ "$ref": "#/$defs/HostOverlay" });
+    definitions.insert("HostOverlay".into(), overlay);
+    schema
+}
+
+impl RawHost {
+    /// Where calls run.
+    pub fn execution(&self) -> Execution {
+        match self.r#async {
+            Some(false) => Execution::Inline,
+            _ => Execution::Threaded,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! `parameters.NAME` and `commands.NAME` of a device.
+
+use baton_plugin_api::{
+    description::{DeviceClass, ParameterDescription},
+    diagnostic::Diagnostic,
+};
+use serde_json::Value as Json;
+
+use super::{Resolver, Section, quantity};
+use crate::{
+    config::{
+        DeviceConfig, ParameterConfig, Setting,
+        raw::{RawDevice, RawParameter, RawQuantity},
+    },
+    units::{Unit, UnitError},
+};
+
+/// Names by which clients know the main parameter.
+const MAIN: [&str; 2] = ["value", "target"];
+
+impl<'a> Resolver<'a> {
+    /// Settings of parameters and commands. With `is_known` the table is the real one: what is not in it is an error.
+    pub(super) fn parameters(&self, section: &Section<'a>, raw: &RawDevice, config: &mut DeviceConfig, is_known: bool) {
+        for (name, raw) in &raw.parameters {
+            let table = &config.table;
+            let Some(description) = table.parameters.iter().find(|p| p.name == *name).cloned() else {
+                if is_known {
+                    self.unknown_parameter(section, name, config);
+                }
+                continue;
+            };
+            let settings = Settings {
+                resolver: self,
+                section,
+                unit: Unit::parse(&description.unit),
+                is_main_of_drivable: table.class() == DeviceClass::Drivable && table.main.as_ref() == Some(name),
+                description: &description,
+            };
+            settings.resolve(raw, config);
+        }
+        for (name, raw) in &raw.commands {
+            if config.table.commands.iter().all(|command| command.name != *name) {
+                if is_known {
+                    self.unknown_command(section, name, config);
+                }
+            } else if let Some(timeout) = raw.timeout {
+                let origin = section.origin(&["commands", name, "timeout"]);
+                config.commands.insert(name.clone(), Setting { value: timeout, origin });
+            }
+        }
+    }
+
+    fn unknown_parameter(&self, section: &Section<'a>, name: &str, config: &DeviceConfig) {
+        let device_type = &config.device_type;
+        let message = format!("a device of type `{device_type}` has no parameter `{name}`");
+        let error = section.key_error(&["parameters", name], message);
+        self.report(match &config.table.main {
+            Some(main) if MAIN.contains(&name) => error.help(format!("the main parameter is called `{main}` here")),
+            _ => error.help_names(
+                name,
+                "parameters",
+                config.table.parameters.iter().map(|p| p.name.as_str()),
+            ),
+        });
+    }
+
+    fn unknown_command(&self, section: &Section<'a>, name: &str, config: &DeviceConfig) {
+        let message = format!("a device of type `{}` has no command `{name}`", config.device_type);
+        let error = section.key_error(&["commands", name], message);
+        self.report(error.help_names(name, "commands", config.table.commands.iter().map(|c| c.name.as_str())));
+    }
+}
+
+/// The settings of one parameter on their way.
+pub(super) struct Settings<'r, 'a> {
+    pub(super) resolver: &'r Resolver<'a>,
+    pub(super) section: &'r Section<'a>,
+    pub(super) description: &'r ParameterDescription,
+    /// Its unit.
+    pub(super) unit: Unit,
+    /// Whether writing it moves something.
+    pub(super) is_main_of_drivable: bool,
+}
+
+impl Settings<'_, '_> {
+    fn resolve(&self, raw: &RawParameter, config: &mut DeviceConfig) {
+        let resolved = ParameterConfig {
+            limits: raw.limits.as_ref().and_then(|(lower, upper)| self.limits(lower, upper)),
+            tolerance: raw.tolerance.as_ref().and_then(|tolerance| self.tolerance(tolerance)),
+            poll: self.setting("poll", raw.poll),
+            timeout: self.setting("timeout", raw.timeout),
+            motion_timeout: self.setting("motion_timeout", raw.motion_timeout),
+            fresh_for: self.setting("fresh_for", raw.fresh_for),
+            initial: None,
+        };
+        config.parameters.insert(self.description.name.clone(), resolved);
+        // Checked against the limits that are effective by now.
+        let initial = self.initial(&config.limits(&self.description.name));
+        if let Some(resolved) = config.parameters.get_mut(&self.description.name) {
+            resolved.initial = initial.and_then(|value| self.setting("initial", Some(value)));
+        }
+    }
+
+    /// Path of one of the keys, below the device.
+    pub(super) fn path<'p>(&'p self, key: &'p str) -> [&'p str; 3] {
+        ["parameters", &self.description.name, key]
+    }
+
+    pub(super) fn report(&self, diagnostic: Diagnostic) {
+        self.resolver.report(diagnostic);
+    }
+
+    fn setting<T>(&self, key: &str, value: Option<T>) -> Option<Setting<T>> {
+        let origin = self.section.origin(&self.path(key));
+        value.map(|value| Setting { value, origin })
+    }
+
+    fn limits(&self, lower: &RawQuantity, upper: &RawQuantity) -> Option<Setting<(f64, f64)>> {
+        if !self.is_numeric("limits") {
+            return None;
+        }
+        let number = |index, raw| self.number(&["parameters", &self.description.name, "limits", index], raw, false);
+        // Both, so that what is wrong with either is reported.
+        let (lower, upper) = (number("0", lower), number("1", upper));
+        let (lower, upper) = (lower?, upper?);
+        if lower > upper {
+            let message = format!("the limits of `{}` are reversed", self.description.name);
+            let error = self.section.error(&self.path("limits"), message);
+            self.report(error.help("the smallest value comes first"));
+            return None;
+        }
+        self.check_inside("0", "lower", lower);
+        self.check_inside("1", "upper", upper);
+        if !self.description.writable {
+            self.warn_read_only("limits");
+        }
+        self.setting("limits", Some((lower, upper)))
+    }
+
+    /// The config narrows what the driver allows, and widens nothing (D3).
+    fn check_inside(&self, index: &str, which: &str, limit: f64) {
+        let Some((lower, upper)) = self.description.limits else {
+            return;
+        };
+        if (lower..=upper).contains(&limit) {
+            return;
+        }
+        let message = format!("the {which} limit {} is outside the driver's limits", self.show(limit));
+        let path = ["parameters", &self.description.name, "limits", index];
+        let driver = format!("the driver allows {} to {}", self.show(lower), self.show(upper));
+        self.report(self.section.error(&path, message).help(driver));
+    }
+
+    fn tolerance(&self, raw: &RawQuantity) -> Option<Setting<f64>> {
+        if !self.is_numeric("tolerance") {
+            return None;
+        }
+        let tolerance = self.number(&self.path("tolerance"), raw, true)?;
+        if tolerance < 0.0 {
+            self.report(
+                self.section
+                    .error(&self.path("tolerance"), "a tolerance cannot be negative"),
+            );
+            return None;
+        }
+        if !self.description.writable {
+            self.warn_read_only("tolerance");
+        }
+        self.setting("tolerance", Some(tolerance))
+    }
+
+    fn is_numeric(&self, key: &str) -> bool {
+        let numeric = self.description.datatype.is_numeric();
+        if !numeric {
+            let kind = self.description.datatype.noun();
+            let message = format!(
+                "`{}` has no {key}: it is no number but of kind {kind}",
+                self.description.name
+            );
+            self.report(self.section.key_error(&self.path(key), message));
+        }
+        numeric
+    }
+
+    fn warn_read_only(&self, key: &str) {
+        let message = format!("`{}` cannot be written, so `{key}` does nothing", self.description.name);
+        self.report(Diagnostic::warning(message).at(self.section.key_place(&self.path(key))));
+    }
+
+    /// A number in the parameter's unit; with `is_difference` the zero of the unit does not count.
+    fn number(&self, path: &[&str], raw: &RawQuantity, is_difference: bool) -> Option<f64> {
+        let number = match &raw.0 {
+            Json::String(text) if is_difference => self.unit.difference(text),
+            Json::String(text) => self.unit.quantity(text),
+            number if self.unit.is_none() => Ok(number.as_f64()?),
+            number => Err(UnitError::MissingUnit {
+                number: number.to_string(),
+                unit: self.description.unit.clone(),
+            }),
+        };
+        let explain = |error| quantity::explain(&self.description.name, &error).at(self.section.place(path));
+        number.map_err(|error| self.report(explain(error))).ok()
+    }
+
+    /// A number with the parameter's unit, for people.
+    pub(super) fn show(&self, number: f64) -> String {
+        format!("{number} {}", self.unit).trim_end().to_owned()
+    }
+}
