@@ -1,6 +1,7 @@
 //! What a Baton driver is written against, and the stable ABI beneath it.
 
 pub mod abi;
+mod around;
 mod context;
 mod datatype;
 mod datum;
@@ -21,6 +22,7 @@ pub mod testkit;
 mod value;
 
 pub use abi::array::{Array, Element, ElementType};
+pub use around::{Body, Entry};
 pub use context::{Context, Host, Level, Time};
 pub use datatype::{DEFAULT_MAX_LENGTH, Datatype, Field, Member};
 pub use datum::{Datum, Structured};

@@ -57,6 +57,7 @@ pub struct Table<D> {
     pub(crate) runs: Vec<Option<RunFn<D>>>,
     pub(crate) status: Option<StatusFn<D>>,
     pub(crate) stop: Option<StopFn<D>>,
+    pub(crate) around: Option<crate::around::AroundFn<D>>,
     main_chosen: bool,
 }
 
@@ -75,6 +76,7 @@ impl<D: 'static> Table<D> {
             runs: Vec::new(),
             status: None,
             stop: None,
+            around: None,
             main_chosen: false,
         }
     }
@@ -414,7 +416,8 @@ impl<'t, D: 'static> Command<'t, D> {
         self.with(|row| row.result = datatype)
     }
 
-    /// It takes as long as a motion: the device is busy meanwhile.
+    /// It takes as long as a motion: it stays inside until it is done, or it starts something and returns, and the
+    /// device's status is busy until that is done. Devices of a controller start and return, or they keep its line.
     pub fn long(self) -> Self {
         self.with(|row| row.long = true)
     }

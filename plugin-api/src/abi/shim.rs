@@ -15,7 +15,7 @@ use super::{
     guard::{contained, entry},
 };
 use crate::{
-    Context, Controller, Device, Devices, Error, ErrorKind, Host, Part, Result, Stopper, Table, Value,
+    Context, Controller, Device, Devices, Entry, Error, ErrorKind, Host, Part, Result, Stopper, Table, Value,
     description::{ControllerDescription, TableDescription, TypeDescription},
 };
 
@@ -68,7 +68,12 @@ impl<P: Part> RawDevice for ShimDevice<P> {
         entry("read", || {
             let row = table.rows.get(parameter as usize).and_then(|row| row.read.as_ref());
             let read = row.ok_or_else(|| no_such("readable parameter", parameter))?;
-            Ok(read(Self::part(part)?, &Context::from_raw(cx))?.into())
+            let (name, cx) = (
+                &table.description.parameters[parameter as usize].name,
+                Context::from_raw(cx),
+            );
+            let value = table.enter(Self::part(part)?, Entry::Read(name), &cx, |part| read(part, &cx))?;
+            Ok(value.into())
         })
     }
 
@@ -77,7 +82,13 @@ impl<P: Part> RawDevice for ShimDevice<P> {
         entry("write", || {
             let row = table.rows.get(parameter as usize).and_then(|row| row.write.as_ref());
             let write = row.ok_or_else(|| no_such("writable parameter", parameter))?;
-            write(Self::part(part)?, value.try_into()?, &Context::from_raw(cx))
+            let (name, cx) = (
+                &table.description.parameters[parameter as usize].name,
+                Context::from_raw(cx),
+            );
+            let value = value.try_into()?;
+            let body = |part: &mut P| write(part, value, &cx).map(Value::from);
+            table.enter(Self::part(part)?, Entry::Write(name), &cx, body).map(drop)
         })
     }
 
@@ -86,7 +97,13 @@ impl<P: Part> RawDevice for ShimDevice<P> {
         entry("command", || {
             let run = table.runs.get(command as usize).and_then(Option::as_ref);
             let run = run.ok_or_else(|| no_such("command", command))?;
-            Ok(run(Self::part(part)?, argument.try_into()?, &Context::from_raw(cx))?.into())
+            let (name, cx) = (
+                &table.description.commands[command as usize].name,
+                Context::from_raw(cx),
+            );
+            let argument = argument.try_into()?;
+            let body = |part: &mut P| run(part, argument, &cx);
+            Ok(table.enter(Self::part(part)?, Entry::Command(name), &cx, body)?.into())
         })
     }
 
@@ -94,9 +111,12 @@ impl<P: Part> RawDevice for ShimDevice<P> {
         let Self { part, table } = self;
         entry("status", || {
             let status = table.status.as_ref().ok_or_else(|| no_such("status", 0))?;
-            let status = status(Self::part(part)?, &Context::from_raw(cx))?;
-            let json = serde_json::json!([status.code.number(), status.text]);
-            Ok(Value::Json(json).into())
+            let cx = Context::from_raw(cx);
+            let body = |part: &mut P| {
+                let status = status(part, &cx)?;
+                Ok(Value::Json(serde_json::json!([status.code.number(), status.text])))
+            };
+            Ok(table.enter(Self::part(part)?, Entry::Status, &cx, body)?.into())
         })
     }
 
@@ -104,7 +124,9 @@ impl<P: Part> RawDevice for ShimDevice<P> {
         let Self { part, table } = self;
         entry("stop", || {
             let stop = table.stop.as_ref().ok_or_else(|| no_such("stop", 0))?;
-            stop(Self::part(part)?, &Context::from_raw(cx))
+            let cx = Context::from_raw(cx);
+            let body = |part: &mut P| stop(part, &cx).map(Value::from);
+            table.enter(Self::part(part)?, Entry::Stop, &cx, body).map(drop)
         })
     }
 
