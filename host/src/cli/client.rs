@@ -70,13 +70,12 @@ impl Client {
     /// Connects and shakes hands. With `trace`, every line is shown on standard error.
     ///
     /// # Errors
-    /// [`Failure::Unreachable`] if nobody answers, or somebody who does not speak SECoP.
+    /// [`Failure::Unreachable`] if nobody answers, [`Failure::NoNode`] if somebody does who does not speak SECoP.
     pub(crate) fn connect(address: &Address, trace: bool) -> Result<Client, Failure> {
-        let unreachable = |cause: String| Failure::Unreachable {
+        let link = Link::connect(address).map_err(|error| Failure::Unreachable {
             address: address.to_string(),
-            cause,
-        };
-        let link = Link::connect(address).map_err(|error| unreachable(plain(&error)))?;
+            cause: plain(&error),
+        })?;
         let mut client = Client {
             address: address.clone(),
             link,
@@ -86,7 +85,7 @@ impl Client {
             tokens: 0,
             trace,
         };
-        client.ident = client.shake_hands().map_err(unreachable)?;
+        client.ident = client.shake_hands().map_err(|cause| client.no_node(cause))?;
         Ok(client)
     }
 
@@ -100,9 +99,9 @@ impl Client {
                     return Ok(line.to_owned());
                 }
                 let shown: String = line.chars().take(60).collect();
-                Err(format!("what listens there is no SECoP node, it says {shown:?}"))
+                Err(format!("it says {shown:?}"))
             }
-            Some(Incoming::Closed(cause)) => Err(format!("what listens there is no SECoP node: {cause}")),
+            Some(Incoming::Closed(cause)) => Err(cause),
             Some(Incoming::Interrupt) => Err("interrupted".to_owned()),
             None => Err("it accepts connections, but does not answer".to_owned()),
         }
@@ -126,10 +125,7 @@ impl Client {
     /// The node's description.
     pub(crate) fn describe(&mut self) -> Result<Node, Failure> {
         let data = self.request("describe", ".", Json::Null, "")?;
-        Node::parse(&data).map_err(|cause| Failure::Unreachable {
-            address: self.address.to_string(),
-            cause: format!("its description makes no sense: {cause}"),
-        })
+        Node::parse(&data).map_err(|cause| self.no_node(format!("its description makes no sense: {cause}")))
     }
 
     /// Sends a request with a fresh token and waits for the reply's data; for requests that only our hosts know.
@@ -222,7 +218,7 @@ impl Client {
             None => return Err(Failure::Timeout("nothing was heard in time".to_owned())),
         };
         self.show('<', line.trim_end());
-        let message = Message::parse(&line).map_err(|cause| self.gone(cause))?;
+        let message = Message::parse(&line).map_err(|cause| self.gone(format!("it sent {cause}")))?;
         if let Some(update) = message.update() {
             let on = format!("{}:{}", update.module, update.accessible);
             self.latest.insert(on, update.reading.clone());
@@ -242,6 +238,13 @@ impl Client {
     fn show(&self, direction: char, line: &str) {
         if self.trace {
             super::output::trace(direction, line);
+        }
+    }
+
+    fn no_node(&self, cause: String) -> Failure {
+        Failure::NoNode {
+            address: self.address.to_string(),
+            cause,
         }
     }
 

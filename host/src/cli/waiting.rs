@@ -33,6 +33,8 @@ pub(crate) struct Waiting<'a> {
     pub(crate) path: String,
     pub(crate) deadline: Option<Instant>,
     pub(crate) output: Output,
+    /// The call that the request began, once it is taken; only our own hosts say it.
+    pub(crate) call: Option<Json>,
 }
 
 impl Waiting<'_> {
@@ -48,13 +50,15 @@ impl Waiting<'_> {
             Err(failure) => return Err(self.ended_early(failure)),
             Ok(data) => data,
         };
-        Ok(Reading::parse(&data))
+        let taken = Reading::parse(&data);
+        self.call.clone_from(&taken.call);
+        Ok(taken)
     }
 
     /// Waits until what `taken` began has ended; what to do if it is not waited for to the end, `ended_early` knows.
-    pub(crate) fn ended(&mut self, taken: &Reading, on_update: &mut dyn FnMut(&Update)) -> Result<Ended, Failure> {
-        match &taken.call {
-            Some(call) => self.resolved(call, on_update),
+    pub(crate) fn ended(&mut self, on_update: &mut dyn FnMut(&Update)) -> Result<Ended, Failure> {
+        match self.call.clone() {
+            Some(call) => self.resolved(&call, on_update),
             None => self.rested(self.deadline, on_update),
         }
     }
@@ -109,7 +113,7 @@ impl Waiting<'_> {
 
     fn stop(&mut self) -> Failure {
         let name = &self.device.name;
-        if !self.device.has_stop() {
+        if !self.device.has_stop() && self.call.is_none() {
             return Failure::Interrupted(format!("interrupted; {name} cannot be stopped and goes on"));
         }
         self.output.note(&format!("stopping {name}"));
@@ -130,15 +134,21 @@ impl Waiting<'_> {
         }
     }
 
-    /// Stops the device and returns where it came to rest.
+    /// Stops the device, or only the call if the device cannot be stopped as such, and returns where it came to rest.
     fn stop_and_rest(&mut self) -> Result<Option<String>, Failure> {
         let deadline = Some(Instant::now() + STOP_TIMEOUT);
-        let request = self
-            .client
-            .send("do", &self.device.on("stop"), Json::Null, &self.device.name)?;
+        let request = match (&self.call, self.device.has_stop()) {
+            (Some(call), false) => self
+                .client
+                .send_custom("_cancel", json!({ "call": call }), &self.path)?,
+            _ => self
+                .client
+                .send("do", &self.device.on("stop"), Json::Null, &self.device.name)?,
+        };
         self.client.reply(&request, deadline, &mut |_| {})?;
         self.rested(deadline, &mut |_| {})?;
-        let Some(main) = self.device.main() else {
+        // Only a number is a place to have stopped at.
+        let Some(main) = self.device.main().filter(|main| main.datainfo.is_number()) else {
             return Ok(None);
         };
         let request = self

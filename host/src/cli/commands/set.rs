@@ -81,10 +81,11 @@ impl Job<'_> {
             path: self.path.clone(),
             deadline: deadline(&self.set.patience),
             output: self.output,
+            call: None,
         };
         let taken = waiting.taken(&request)?;
         let progress = self.progress(old.as_ref(), &taken);
-        let ended = waiting.ended(&taken, &mut |update| self.show(&progress, update));
+        let ended = waiting.ended(&mut |update| self.show(&progress, update));
         // The bar goes before anything is written, or it would stay in between.
         drop(progress);
         let ended = ended.map_err(|failure| waiting.ended_early(failure))?;
