@@ -14,6 +14,9 @@ use super::readings::Status;
 /// How long a stopped device may take to come to rest before we say that it has not.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a node may take to say that it is busy.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How a call ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Ended {
@@ -53,6 +56,27 @@ impl Waiting<'_> {
         let taken = Reading::parse(&data);
         self.call.clone_from(&taken.call);
         Ok(taken)
+    }
+
+    /// Gives a node that knows no calls a moment to say that it is busy, or to have `arrived` already.
+    ///
+    /// SECoP wants it busy before the reply, but not every node does that, and what is not busy is taken for done.
+    pub(crate) fn begun(&mut self, arrived: &dyn Fn(&Client) -> bool) -> Result<(), Failure> {
+        let on = self.device.on("status");
+        let moment = Instant::now() + BEGIN_TIMEOUT;
+        let deadline = self.deadline.map_or(moment, |deadline| deadline.min(moment));
+        let is_waiting = self.call.is_none() && self.client.latest(&on).is_some();
+        while is_waiting
+            && !arrived(self.client)
+            && !self.client.latest(&on).map(Status::of).is_some_and(|s| s.is_busy())
+        {
+            match self.client.next(Some(deadline)) {
+                Ok(_) => {}
+                Err(Failure::Timeout(_)) => break,
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(())
     }
 
     /// Waits until what `taken` began has ended; what to do if it is not waited for to the end, `ended_early` knows.
