@@ -11,6 +11,7 @@
 //!
 //! Each file ends in one [`Row`] that says what became of it. `unsafe` is found in `library` alone.
 
+mod catalogue;
 mod elf;
 mod info;
 mod layout;

@@ -77,6 +77,9 @@ pub struct TableDescription {
     /// Name of the main parameter. A device without one is a Communicator, or has only commands and side parameters.
     #[serde(default)]
     pub main: Option<String>,
+    /// Whether there is no hardware behind it; its readings then say so.
+    #[serde(default)]
+    pub simulated: bool,
     /// The class, where the author chose another than would follow from the table.
     #[serde(default)]
     pub class: Option<DeviceClass>,

@@ -86,6 +86,11 @@ impl<D: 'static> Table<D> {
         self.description.doc = text.into();
     }
 
+    /// Says that there is no hardware behind it, so that every reading carries the quality `simulated`.
+    pub fn simulated(&mut self) {
+        self.description.simulated = true;
+    }
+
     /// Says the class, where another is meant than follows from the table: a main parameter that can be written makes a
     /// device Writable, and Drivable if it also reports its [`status`](Self::status).
     pub fn class(&mut self, class: DeviceClass) {

@@ -1,0 +1,89 @@
+//! The lab's clock: the system's, or a virtual one that only moves when the host says so.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+pub use baton_plugin_api::Time;
+
+/// Tells the time of one lab. Cheap to clone; the clones are one clock.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    source: Source,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    /// Started with the system's time, it then follows the monotonic clock: a time that was told never comes again, even
+    /// if somebody sets the system's.
+    Real { started: Instant, at: Time },
+    /// Nanoseconds since the Unix epoch.
+    Virtual { now: Arc<AtomicU64> },
+}
+
+impl Clock {
+    /// The system's clock.
+    pub fn real() -> Self {
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Clock {
+            source: Source::Real {
+                started: Instant::now(),
+                at: Time::from_nanoseconds(0) + at,
+            },
+        }
+    }
+
+    /// A clock that stands at `start` until it is advanced.
+    pub fn virtual_from(start: Time) -> Self {
+        Clock {
+            source: Source::Virtual {
+                now: Arc::new(AtomicU64::new(start.as_nanoseconds())),
+            },
+        }
+    }
+
+    /// Whether it is virtual.
+    pub fn is_virtual(&self) -> bool {
+        matches!(self.source, Source::Virtual { .. })
+    }
+
+    /// The time.
+    pub fn now(&self) -> Time {
+        match &self.source {
+            Source::Real { started, at } => *at + started.elapsed(),
+            Source::Virtual { now } => Time::from_nanoseconds(now.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Time until `then`; zero if it has passed.
+    pub fn until(&self, then: Time) -> Duration {
+        then.since(self.now())
+    }
+
+    /// Waits until `then`: a virtual clock is set to it, the thread sleeps on a real one.
+    pub(crate) fn reach(&self, then: Time) {
+        match &self.source {
+            Source::Real { .. } => std::thread::sleep(self.until(then)),
+            Source::Virtual { now } => {
+                now.fetch_max(then.as_nanoseconds(), Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_virtual_clock_moves_forward_and_only_when_told() {
+        let clock = Clock::virtual_from(Time::from_nanoseconds(5));
+        clock.clone().reach(Time::from_nanoseconds(9));
+        clock.reach(Time::from_nanoseconds(7));
+        assert_eq!(clock.now(), Time::from_nanoseconds(9));
+    }
+}

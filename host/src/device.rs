@@ -1,0 +1,286 @@
+//! Devices: what the lab knows of each, and the order in which others are told.
+//!
+//! A [`Device`] holds the last reading of every parameter, its targets, its status and what is on its way. All of it
+//! changes under one mutex, and what subscribers get is put into their queues under the same one: nobody ever sees a
+//! status from before with a value from after (M2). Drivers are called elsewhere, in the executor.
+
+mod format;
+mod parameter;
+mod path;
+mod reading;
+mod registry;
+mod state;
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use baton_plugin_api::{DeviceClass, Status, Time};
+
+pub use format::format_value;
+pub use parameter::{Command, Parameter};
+pub use path::split_path;
+pub use reading::{LastReading, Quality, Reading, ReadingError};
+pub use registry::Registry;
+pub(crate) use state::{Change, State, Way};
+pub use state::{Connection, Counters};
+
+use crate::{
+    config::DeviceConfig,
+    dispatcher::{Dispatcher, Message, Sink, SubscriptionId},
+    executor::Worker,
+    failure::Refusal,
+};
+
+/// A device of the running lab.
+pub struct Device {
+    name: Arc<str>,
+    config: DeviceConfig,
+    class: DeviceClass,
+    parameters: Vec<Parameter>,
+    commands: Vec<Command>,
+    main: Option<usize>,
+    worker: Arc<Worker>,
+    slot: usize,
+    /// Raised by every stop; calls from before it do not begin any more (S1).
+    epoch: AtomicU64,
+    dispatcher: Arc<Dispatcher>,
+    state: Mutex<State>,
+}
+
+impl Device {
+    pub(crate) fn new(
+        config: DeviceConfig,
+        defaults: &crate::config::HostConfig,
+        worker: Arc<Worker>,
+        slot: usize,
+        dispatcher: Arc<Dispatcher>,
+        now: Time,
+    ) -> Self {
+        let name: Arc<str> = config.name.as_str().into();
+        let parameters: Vec<_> = (0..config.table.parameters.len())
+            .map(|index| Parameter::new(&name, &config, defaults, index))
+            .collect();
+        let commands: Vec<_> = (0..config.table.commands.len())
+            .map(|index| Command::new(&name, &config, defaults, index))
+            .collect();
+        let main = config
+            .table
+            .main
+            .as_ref()
+            .and_then(|main| parameters.iter().position(|p| **p.name() == **main));
+        let state = State::new(parameters.len(), now);
+        Device {
+            class: config.table.class(),
+            name,
+            config,
+            parameters,
+            commands,
+            main,
+            worker,
+            slot,
+            epoch: AtomicU64::new(0),
+            dispatcher,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// What the config says of it.
+    pub fn config(&self) -> &DeviceConfig {
+        &self.config
+    }
+
+    /// What clients may do with it.
+    pub fn class(&self) -> DeviceClass {
+        self.class
+    }
+
+    /// Its parameters in the driver's order.
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    /// Its commands in the driver's order.
+    pub fn commands(&self) -> &[Command] {
+        &self.commands
+    }
+
+    /// The main parameter.
+    pub fn main(&self) -> Option<&Parameter> {
+        self.main.map(|index| &self.parameters[index])
+    }
+
+    /// Whether it can be stopped by its driver's table.
+    pub fn has_stop(&self) -> bool {
+        self.config.table.stop
+    }
+
+    pub(crate) fn worker(&self) -> &Arc<Worker> {
+        &self.worker
+    }
+
+    pub(crate) fn slot(&self) -> usize {
+        self.slot
+    }
+
+    pub(crate) fn epoch(&self) -> &AtomicU64 {
+        &self.epoch
+    }
+
+    pub(crate) fn current_epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// A parameter by its name, `value`, or nothing for the main one; a leading `_` does not count.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchParameter`], with the name that was probably meant.
+    pub fn parameter(&self, name: &str) -> Result<&Parameter, Refusal> {
+        let main = || self.main().ok_or(());
+        let found = match name {
+            "" | "value" | "target" => main(),
+            name => path::find(&self.parameters, name, |p| p.name()).ok_or(()),
+        };
+        found.map_err(|()| Refusal::NoSuchParameter {
+            device: self.name.to_string(),
+            name: if name.is_empty() {
+                "value".to_owned()
+            } else {
+                name.to_owned()
+            },
+            suggestion: path::suggest(name, self.parameters.iter().map(|p| &**p.name())),
+        })
+    }
+
+    /// A command by its name; a leading `_` does not count.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchCommand`], with the name that was probably meant.
+    pub fn command(&self, name: &str) -> Result<&Command, Refusal> {
+        path::find(&self.commands, name, |c| c.name()).ok_or_else(|| Refusal::NoSuchCommand {
+            device: self.name.to_string(),
+            name: name.to_owned(),
+            suggestion: path::suggest(name, self.commands.iter().map(|c| &**c.name())),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No driver and no handler runs while it is held, and a reading that is half recorded is no harm.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state; tells subscribers before anyone else can change it, and drops what was displaced afterwards.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Change<'_>) -> R) -> R {
+        let mut displaced = Vec::new();
+        let mut old = Vec::new();
+        let mut state = self.lock();
+        let outcome = change(&mut Change {
+            device: self,
+            state: &mut state,
+            displaced: &mut displaced,
+            old: &mut old,
+        });
+        drop(state);
+        // `displaced` and `old` may hold the last clone of a driver's buffer; they are dropped here, unlocked (M2).
+        outcome
+    }
+
+    fn send(&self, displaced: &mut Vec<Arc<Message>>, message: impl FnOnce() -> Message) {
+        self.dispatcher.send(&self.name, displaced, message);
+    }
+
+    /// The last reading of a parameter; `None` if there has been none.
+    pub fn last(&self, parameter: usize) -> Option<LastReading> {
+        self.lock().readings.get(parameter)?.clone()
+    }
+
+    /// The last target of a parameter: what was asked, or the readback after a stop.
+    pub fn target(&self, parameter: usize) -> Option<Reading> {
+        self.lock().targets.get(parameter)?.clone()
+    }
+
+    /// The status as clients see it: the worse of the driver's and the host's (W1), and since when.
+    pub fn status(&self) -> (Status, Time) {
+        let state = self.lock();
+        (state.shown(), state.status_since)
+    }
+
+    /// Whether the driver is connected, and since when.
+    pub fn connection(&self) -> Connection {
+        self.lock().connection.clone()
+    }
+
+    /// Whether the driver is connected.
+    pub fn is_up(&self) -> bool {
+        matches!(self.lock().connection, Connection::Up { .. })
+    }
+
+    /// Whether a write or command is on its way.
+    pub(crate) fn is_under_way(&self) -> bool {
+        !self.lock().ways.is_empty()
+    }
+
+    /// Notes whether the last look at status or main parameter failed; gives what was so before.
+    pub(crate) fn failing(&self, now: bool) -> bool {
+        std::mem::replace(&mut self.lock().failing, now)
+    }
+
+    /// Who stopped it last.
+    pub(crate) fn stopped_by(&self) -> String {
+        self.lock().stopped_by.clone()
+    }
+
+    /// Why a call cannot begin while the device is not open.
+    pub(crate) fn down_refusal(&self, now: Time) -> Refusal {
+        let (cause, since) = match self.connection() {
+            Connection::Down { since, cause } => (cause, since),
+            _ => ("it is being opened".to_owned(), now),
+        };
+        Refusal::Down {
+            device: self.name.to_string(),
+            cause,
+            down_for: now.since(since),
+        }
+    }
+
+    /// A reading with the quality that it was recorded with.
+    pub(crate) fn as_recorded(&self, parameter: usize, reading: Reading) -> Reading {
+        match self.last(parameter) {
+            Some(Ok(recorded)) if recorded.time == reading.time => recorded,
+            _ => reading,
+        }
+    }
+
+    /// What has been counted.
+    pub fn counters(&self) -> Counters {
+        self.lock().counters
+    }
+
+    /// Subscribes to all that happens to the device. First comes what is known now, then every change: nothing lies
+    /// between (M5).
+    pub fn subscribe(&self, sink: &Arc<impl Sink + 'static>) -> SubscriptionId {
+        self.change(|change| {
+            let subscriber: Arc<dyn Sink> = Arc::clone(sink) as _;
+            let id = self.dispatcher.subscribe(&self.name, Arc::downgrade(&subscriber));
+            change.tell_all(&*subscriber);
+            id
+        })
+    }
+
+    /// Ends a subscription.
+    pub fn unsubscribe(&self, subscription: &SubscriptionId) {
+        self.dispatcher.unsubscribe(subscription);
+    }
+}
+
+impl std::fmt::Debug for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Device({})", self.name)
+    }
+}

@@ -1,0 +1,385 @@
+//! What changes about a device, and how subscribers are told.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use baton_plugin_api::{Error, ErrorKind, Status, StatusCode, Time, Value};
+use serde::Serialize;
+
+use super::{Device, LastReading, Quality, Reading, ReadingError};
+use crate::{
+    dispatcher::{Message, Payload, Sink, Topic},
+    executor::CallCore,
+    failure::{Failure, Refusal},
+};
+
+/// An unchanged reading is sent again after so long (D2).
+const RESEND: Duration = Duration::from_secs(10);
+
+/// Whether a device's driver is connected.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Connection {
+    /// It is being opened for the first time.
+    Opening,
+    /// It is open.
+    Up {
+        /// Since when.
+        since: Time,
+    },
+    /// It could not be opened, or was lost; the host tries again by itself.
+    Down {
+        /// Since when.
+        since: Time,
+        /// Why.
+        cause: String,
+    },
+}
+
+/// What has been counted of a device since the host began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Entries into the driver.
+    pub calls: u64,
+    /// Of these, how many returned an error.
+    pub errors: u64,
+    /// Calls that overran their limit.
+    pub timeouts: u64,
+    /// How often it was opened, the first time included.
+    pub opened: u64,
+}
+
+/// What a write or command keeps busy until it resolves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The device as a whole: a write of a Drivable's main parameter, or a long command.
+    Motion,
+    /// One parameter.
+    Parameter(usize),
+    /// One command.
+    Command(usize),
+}
+
+/// See [`Device`].
+pub(crate) struct State {
+    pub(super) readings: Vec<Option<LastReading>>,
+    /// When each reading was last sent.
+    sent: Vec<Option<Time>>,
+    pub(super) targets: Vec<Option<Reading>>,
+    driver_status: Status,
+    /// What the host knows better than the driver: busy from acceptance to resolution, and the error of a motion that
+    /// failed, until the next one is accepted (W1).
+    host_status: Option<Status>,
+    /// What `host_status` becomes when a worker that was given up comes back.
+    motion_failure: Option<Status>,
+    pub(super) status_since: Time,
+    pub(super) connection: Connection,
+    /// What is on its way. Few at a time.
+    pub(super) ways: Vec<(Way, Arc<CallCore<Reading>>)>,
+    pub(super) counters: Counters,
+    /// Whether the last look at status or main parameter failed.
+    pub(super) failing: bool,
+    /// Who stopped it last.
+    pub(super) stopped_by: String,
+    /// How many messages of each topic were sent.
+    numbers: HashMap<Topic, u64>,
+}
+
+impl State {
+    pub(super) fn new(parameters: usize, now: Time) -> Self {
+        State {
+            readings: vec![None; parameters],
+            sent: vec![None; parameters],
+            targets: vec![None; parameters],
+            driver_status: Status::idle(),
+            host_status: None,
+            motion_failure: None,
+            status_since: now,
+            connection: Connection::Opening,
+            ways: Vec::new(),
+            counters: Counters::default(),
+            failing: false,
+            stopped_by: String::new(),
+            numbers: HashMap::new(),
+        }
+    }
+
+    /// The worse of what driver, host and connection say.
+    pub(super) fn shown(&self) -> Status {
+        if let Connection::Down { cause, .. } = &self.connection {
+            return Status::error(format!("not connected: {cause}"));
+        }
+        let driver = match &self.connection {
+            Connection::Opening => Status::new(StatusCode::Disabled, "opening"),
+            _ => self.driver_status.clone(),
+        };
+        match &self.host_status {
+            Some(host) if host.code > driver.code || host.code == driver.code && driver.text.is_empty() => host.clone(),
+            _ => driver,
+        }
+    }
+}
+
+/// A change under way: the device is locked, and what is displaced is collected.
+pub(crate) struct Change<'a> {
+    pub(super) device: &'a Device,
+    pub(super) state: &'a mut State,
+    pub(super) displaced: &'a mut Vec<Arc<Message>>,
+    pub(super) old: &'a mut Vec<LastReading>,
+}
+
+impl Change<'_> {
+    pub(crate) fn counters(&mut self) -> &mut Counters {
+        &mut self.state.counters
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.state.connection
+    }
+
+    pub(crate) fn last(&self, parameter: usize) -> Option<&LastReading> {
+        self.state.readings[parameter].as_ref()
+    }
+
+    /// Starts a write or command, and gives back the call that it supersedes.
+    ///
+    /// # Errors
+    /// `Busy` if another is on its way and may not be superseded (C5).
+    pub(crate) fn begin(
+        &mut self,
+        way: Way,
+        call: &Arc<CallCore<Reading>>,
+        retarget: bool,
+    ) -> Result<Option<Arc<CallCore<Reading>>>, Refusal> {
+        let found = self.state.ways.iter().position(|(other, _)| *other == way);
+        if let Some(at) = found
+            && !retarget
+        {
+            let earlier = &self.state.ways[at].1;
+            return Err(Refusal::Busy {
+                path: self.device.name.to_string(),
+                call: earlier.label.to_string(),
+                owner: earlier.owner.to_string(),
+                age: call.accepted.since(earlier.accepted),
+            });
+        }
+        let superseded = found.map(|at| self.state.ways.swap_remove(at).1);
+        self.state.ways.push((way, Arc::clone(call)));
+        Ok(superseded)
+    }
+
+    /// Ends what `begin` started, if it was not superseded meanwhile.
+    pub(crate) fn end(&mut self, call: &Arc<CallCore<Reading>>) -> Option<Way> {
+        let found = self.state.ways.iter().position(|(_, other)| Arc::ptr_eq(other, call));
+        found.map(|at| self.state.ways.swap_remove(at).0)
+    }
+
+    /// Ends a write or command: the final readback first, then the status (W1). Gives the outcome back.
+    ///
+    /// A failed motion leaves an error, until the next one is accepted; one that was stopped leaves its readback as the
+    /// target (C3). A call that was superseded changes nothing any more.
+    pub(crate) fn settle(
+        &mut self,
+        call: &Arc<CallCore<Reading>>,
+        parameter: Option<usize>,
+        outcome: Result<Reading, Failure>,
+        now: Time,
+    ) -> Result<Reading, Failure> {
+        let Some(way) = self.end(call) else { return outcome };
+        match (&outcome, parameter) {
+            (Ok(reading), Some(parameter)) => self.record(parameter, Ok(reading.clone()), now, true),
+            (Err(_), Some(parameter)) => {
+                if let Some(Ok(last)) = self.last(parameter).cloned() {
+                    self.target(parameter, last.value.clone(), now);
+                    self.record(parameter, Ok(last), now, true);
+                }
+            }
+            (_, None) => {}
+        }
+        if way == Way::Motion {
+            let status = outcome.as_ref().err().map(|failure| match failure {
+                Failure::Stopped { .. } | Failure::Cancelled { .. } | Failure::Superseded { .. } => {
+                    Status::new(StatusCode::Idle, failure.to_string())
+                }
+                failure => Status::error(failure.to_string()),
+            });
+            self.host_status(status, now);
+        }
+        outcome
+    }
+
+    /// The worker has come back: what the host said of the device meanwhile is over, but for the failure of a motion.
+    pub(crate) fn unstick(&mut self, now: Time) {
+        let status = self.state.motion_failure.take();
+        self.host_status(status, now);
+    }
+
+    /// The worker does not come back: all that is on its way ends. Gives the calls, for the caller to resolve.
+    pub(crate) fn stick(&mut self, text: &str, now: Time) -> Vec<Arc<CallCore<Reading>>> {
+        let ended: Vec<_> = std::mem::take(&mut self.state.ways);
+        if ended.iter().any(|(way, _)| *way == Way::Motion) {
+            let text = format!("{} has not ended: {text}", self.device.name);
+            self.state.motion_failure = Some(Status::error(text));
+        }
+        self.host_status(Some(Status::error(text)), now);
+        ended.into_iter().map(|(_, call)| call).collect()
+    }
+
+    /// Notes who stops the device.
+    pub(crate) fn stopped_by(&mut self, by: &str) {
+        self.state.stopped_by = by.to_owned();
+    }
+
+    fn send(&mut self, topic: Topic, payload: Payload, time: Time) {
+        let n = self.state.numbers.entry(topic.clone()).or_insert(0);
+        *n += 1;
+        let (n, sender) = (*n, &self.device.name);
+        let build = || Message {
+            sender: Arc::clone(sender),
+            topic,
+            payload,
+            time,
+            n,
+        };
+        self.device.send(self.displaced, build);
+    }
+
+    /// A message of the driver.
+    pub(crate) fn message(&mut self, name: &str, payload: Value, time: Time) {
+        self.send(Topic::Message(name.into()), Payload::Value(payload), time);
+    }
+
+    /// Records a reading or the lack of one, and sends it if it is news. `always` sends it in any case.
+    pub(crate) fn record(&mut self, parameter: usize, new: LastReading, now: Time, always: bool) {
+        let new = new.map(|reading| self.with_quality(reading));
+        let slot = &mut self.state.readings[parameter];
+        let news = match (&*slot, &new) {
+            (Some(Ok(old)), Ok(new)) => old.value != new.value || old.quality != new.quality,
+            (Some(Err(old)), Err(new)) => old.error != new.error,
+            _ => true,
+        };
+        self.old.extend(slot.replace(new.clone()));
+        let due = self.state.sent[parameter].is_none_or(|sent| now.since(sent) >= RESEND);
+        if always || news || due {
+            self.state.sent[parameter] = Some(now);
+            let name = Arc::clone(self.device.parameters[parameter].name());
+            self.send(Topic::Parameter(name), Payload::Reading(new), now);
+        }
+    }
+
+    fn with_quality(&self, mut reading: Reading) -> Reading {
+        if reading.quality == Quality::Good && self.device.config.table.simulated {
+            reading.quality = Quality::Simulated;
+        }
+        reading
+    }
+
+    /// Sets and sends a target.
+    pub(crate) fn target(&mut self, parameter: usize, value: Value, now: Time) {
+        let reading = Reading::good(value, now);
+        self.old
+            .extend(self.state.targets[parameter].replace(reading.clone()).map(Ok));
+        let name = Arc::clone(self.device.parameters[parameter].name());
+        self.send(Topic::Target(name), Payload::Reading(Ok(reading)), now);
+    }
+
+    fn status(&mut self, now: Time, set: impl FnOnce(&mut State)) {
+        let before = self.state.shown();
+        set(self.state);
+        let after = self.state.shown();
+        if before != after {
+            self.state.status_since = now;
+            self.send(Topic::Status, Payload::Status(after), now);
+        }
+    }
+
+    /// What the driver says of itself.
+    pub(crate) fn driver_status(&mut self, status: Status, now: Time) {
+        self.status(now, |state| state.driver_status = status);
+    }
+
+    /// What the host knows better.
+    pub(crate) fn host_status(&mut self, status: Option<Status>, now: Time) {
+        self.status(now, |state| state.host_status = status);
+    }
+
+    /// Takes back the host's error, if it shows one; `false` if it does not.
+    pub(crate) fn clear_error(&mut self, now: Time) -> bool {
+        let shows = self.state.host_status.as_ref().is_some_and(Status::is_error);
+        if shows {
+            self.host_status(None, now);
+        }
+        shows
+    }
+
+    /// The device is open. Its readings come with the first polls.
+    pub(crate) fn up(&mut self, now: Time) {
+        self.state.counters.opened += 1;
+        self.status(now, |state| {
+            state.connection = Connection::Up { since: now };
+            state.driver_status = Status::idle();
+        });
+    }
+
+    /// The device is not there; its readings become errors.
+    pub(crate) fn down(&mut self, cause: String, now: Time) {
+        let error = Error::new(
+            ErrorKind::CommunicationFailed,
+            format!("{} is not connected: {cause}", self.device.name),
+        );
+        let since = match self.state.connection {
+            Connection::Down { since, .. } => since,
+            _ => now,
+        };
+        self.status(now, |state| state.connection = Connection::Down { since, cause });
+        for parameter in 0..self.state.readings.len() {
+            if self.device.parameters[parameter].description().readable {
+                let reading = Err(ReadingError {
+                    error: error.clone(),
+                    time: now,
+                });
+                self.record(parameter, reading, now, false);
+            }
+        }
+    }
+
+    /// Tells a new subscriber all that is known.
+    pub(super) fn tell_all(&mut self, sink: &dyn Sink) {
+        let mut messages = Vec::new();
+        for (index, parameter) in self.device.parameters.iter().enumerate() {
+            let reading = self.state.readings[index].clone().or_else(|| {
+                // A parameter that can only be written has no reading before it was.
+                let has_one = parameter.description().readable || parameter.description().published;
+                let text = has_one.then(|| format!("{} has not been read yet", parameter.path()))?;
+                let error = Error::new(ErrorKind::ReadFailed, text);
+                Some(Err(ReadingError {
+                    error,
+                    time: self.state.status_since,
+                }))
+            });
+            let target = self.state.targets[index].clone().map(Ok);
+            let topics = [
+                Topic::Parameter(Arc::clone(parameter.name())),
+                Topic::Target(Arc::clone(parameter.name())),
+            ];
+            for (topic, reading) in topics.into_iter().zip([reading, target]) {
+                messages.extend(reading.map(|reading| (topic, Payload::Reading(reading))));
+            }
+        }
+        messages.push((Topic::Status, Payload::Status(self.state.shown())));
+        for (topic, payload) in messages {
+            let time = match &payload {
+                Payload::Reading(Ok(reading)) => reading.time,
+                Payload::Reading(Err(error)) => error.time,
+                _ => self.state.status_since,
+            };
+            let n = self.state.numbers.get(&topic).copied().unwrap_or(0);
+            let message = Message {
+                sender: Arc::clone(&self.device.name),
+                topic,
+                payload,
+                time,
+                n,
+            };
+            sink.deliver(&Arc::new(message), self.displaced);
+        }
+    }
+}

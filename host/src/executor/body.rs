@@ -1,0 +1,334 @@
+//! The body of a worker: everything that it does, one step at a time, on whatever thread calls it.
+
+mod open;
+mod poll;
+mod run;
+mod watch;
+
+pub(super) use run::status_reading;
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use abi_stable::{sabi_trait::TD_Opaque, sabi_types::RRef};
+use baton_plugin_api::{
+    Error, ErrorKind, Status, StatusCode,
+    abi::{BoxDevice, RawContext_TO, RawResult, RefContext},
+};
+
+use super::{
+    CallCore, Executor, Label, Worker,
+    context::CallContext,
+    inbox::{Action, Chain, Epochs, Job, Next, Running},
+    instance::{ControllerSlot, Instance, Plan},
+};
+use crate::{
+    clock::Time,
+    device::{Device, Reading},
+    plugin::Library,
+};
+
+/// How long opening a device may take.
+const OPEN_LIMIT: Duration = Duration::from_secs(30);
+/// How long a stop may take (S1).
+pub(super) const STOP_LIMIT: Duration = Duration::from_secs(2);
+
+/// See the module.
+pub(super) struct Body {
+    executor: Arc<Executor>,
+    worker: Arc<Worker>,
+    library: Library,
+    controller: Option<ControllerSlot>,
+    instances: Vec<Instance>,
+    timers: BinaryHeap<Reverse<Timer>>,
+    /// Idle polls that are due, oldest first.
+    polls: VecDeque<Timer>,
+    /// Counts timers, so that those of one moment keep their order.
+    count: u64,
+}
+
+/// Something to do at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Timer {
+    due: Time,
+    count: u64,
+    slot: usize,
+    task: Task,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Task {
+    Open,
+    /// Look at what moves.
+    Tick,
+    PollStatus,
+    Poll(usize),
+}
+
+/// What a step came to.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Something was done; there may be more.
+    Ran,
+    /// Nothing to do until then, or until something comes into the inbox.
+    Wait(Option<Time>),
+    /// The inbox is closed.
+    Closed,
+}
+
+impl Body {
+    pub(super) fn new(executor: Arc<Executor>, worker: Arc<Worker>, plan: Plan) -> Self {
+        let instance = |device| Instance {
+            device,
+            raw: None,
+            retry: Default::default(),
+            first: true,
+            planned: false,
+            motions: Vec::new(),
+        };
+        let mut body = Body {
+            executor,
+            worker,
+            library: plan.library,
+            controller: plan.controller.map(|config| ControllerSlot { config, raw: None }),
+            instances: plan.devices.into_iter().map(instance).collect(),
+            timers: BinaryHeap::new(),
+            polls: VecDeque::new(),
+            count: 0,
+        };
+        for slot in 0..body.instances.len() {
+            body.plan_open(slot);
+        }
+        body
+    }
+
+    /// Works until the inbox is closed, then closes what is open.
+    pub(super) fn run(mut self) {
+        loop {
+            match self.step() {
+                Step::Ran => {}
+                Step::Wait(None) => std::thread::park(),
+                Step::Wait(Some(until)) => {
+                    let rest = self.executor.clock().until(until);
+                    if !rest.is_zero() {
+                        std::thread::park_timeout(rest);
+                    }
+                }
+                Step::Closed => break,
+            }
+        }
+        self.end();
+    }
+
+    /// Closes what is open.
+    pub(super) fn end(mut self) {
+        for slot in 0..self.instances.len() {
+            self.close_instance(slot);
+        }
+        self.close_controller();
+    }
+
+    /// Does one thing: what is urgent first, then openings, then calls and looks at what moves in turn, then polls (D2).
+    pub(super) fn step(&mut self) -> Step {
+        if self.open_due() {
+            return Step::Ran;
+        }
+        let Body {
+            worker,
+            instances,
+            executor,
+            ..
+        } = self;
+        match worker
+            .inbox
+            .next(|job| running(job, &instances[job.slot].device, executor.now()))
+        {
+            Next::Job(job) => {
+                self.run_job(job);
+                self.poll_if_twice_overdue();
+                Step::Ran
+            }
+            Next::Tick(slot) => {
+                self.tick(slot);
+                Step::Ran
+            }
+            Next::Closed => Step::Closed,
+            Next::Nothing => match self.polls.pop_front() {
+                Some(poll) => {
+                    self.poll(poll);
+                    Step::Ran
+                }
+                None => Step::Wait(self.timers.peek().map(|timer| timer.0.due)),
+            },
+        }
+    }
+
+    fn now(&self) -> Time {
+        self.executor.now()
+    }
+
+    fn plan(&mut self, due: Time, slot: usize, task: Task) {
+        self.count += 1;
+        self.timers.push(Reverse(Timer {
+            due,
+            count: self.count,
+            slot,
+            task,
+        }));
+    }
+
+    /// Moves what is due to where it waits for its turn; opens what has to be opened. `true` if it did that.
+    fn open_due(&mut self) -> bool {
+        if self.timers.is_empty() {
+            return false;
+        }
+        let now = self.now();
+        while let Some(timer) = self.timers.peek().map(|timer| timer.0).filter(|timer| timer.due <= now) {
+            self.timers.pop();
+            match timer.task {
+                Task::Open => {
+                    self.instances[timer.slot].planned = false;
+                    if !self.executor.is_closing() {
+                        self.open(timer.slot);
+                    }
+                    return true;
+                }
+                Task::Tick => self.worker.inbox.push_tick(timer.slot),
+                Task::Poll(_) | Task::PollStatus => self.polls.push_back(timer),
+            }
+        }
+        false
+    }
+
+    /// Calls one entry of a device that is open. Counts it, and notices when the device was lost.
+    fn enter<T>(
+        &mut self,
+        slot: usize,
+        call: Option<&Arc<CallCore<Reading>>>,
+        job: Entering,
+        entry: impl FnOnce(&mut BoxDevice, RefContext<'_>) -> RawResult<T>,
+    ) -> Result<T, Error> {
+        let instance = &mut self.instances[slot];
+        let device = Arc::clone(&instance.device);
+        let Some(raw) = &mut instance.raw else {
+            return Err(Error::communication(format!("{} is not open", device.name())));
+        };
+        let context = CallContext {
+            executor: &self.executor,
+            device: &device,
+            call,
+            epoch: job.epoch,
+            epochs: job.epochs,
+            ends: job.ends,
+            chain: job.chain,
+            worker: self.worker.index,
+        };
+        let cx = RawContext_TO::from_ptr(RRef::new(&context), TD_Opaque);
+        let outcome = super::result(entry(raw, cx));
+        if self.worker.inbox.is_stuck() {
+            self.came_back();
+        }
+        device.change(|change| {
+            change.counters().calls += 1;
+            change.counters().errors += u64::from(outcome.is_err());
+        });
+        if let Err(error) = &outcome
+            && matches!(error.kind(), ErrorKind::CommunicationFailed | ErrorKind::Panic)
+        {
+            self.lost(slot, error);
+        }
+        outcome
+    }
+
+    /// An entry that no call asked for: a poll, or an estimate.
+    fn enter_alone<T>(
+        &mut self,
+        slot: usize,
+        member: &Arc<str>,
+        verb: &'static str,
+        limit: Duration,
+        entry: impl FnOnce(&mut BoxDevice, RefContext<'_>) -> RawResult<T>,
+    ) -> Result<T, Error> {
+        let device = &self.instances[slot].device;
+        let now = self.now();
+        let label = Label {
+            device: Arc::clone(device.name()),
+            member: Arc::clone(member),
+            verb,
+        };
+        let epoch = device.current_epoch();
+        self.worker.inbox.begin(Running::alone(slot, label, now, limit));
+        let entering = Entering::alone(epoch, now + limit);
+        let outcome = self.enter(slot, None, entering, entry);
+        self.worker.inbox.leave();
+        outcome
+    }
+
+    /// A call that overran its limit has returned after all (S3).
+    fn came_back(&mut self) {
+        let Some(stuck) = self.worker.inbox.unstick() else {
+            return;
+        };
+        let now = self.now();
+        for device in self.worker.devices() {
+            device.change(|change| change.unstick(now));
+        }
+        tracing::info!(worker = %self.worker.name, "{}: {}, but has come back", self.worker.name, stuck.text(now));
+        self.executor.counters.came_back.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What one entry knows of its call.
+struct Entering {
+    epoch: u64,
+    epochs: Option<Epochs>,
+    ends: Time,
+    chain: Option<Arc<Chain>>,
+}
+
+impl Entering {
+    /// An entry that belongs to no caller.
+    fn alone(epoch: u64, ends: Time) -> Self {
+        Entering {
+            epoch,
+            epochs: None,
+            ends,
+            chain: None,
+        }
+    }
+}
+
+/// What a worker is inside of while it runs a job.
+fn running(job: &Job, device: &Device, now: Time) -> Running {
+    let parameter = |index: usize| &device.parameters()[index];
+    let (limit, long) = match &job.action {
+        Action::Read(index) => (parameter(*index).timeout(), false),
+        Action::Write { parameter: index, .. } => match parameter(*index).description().blocking {
+            true => (parameter(*index).motion_timeout(), true),
+            false => (parameter(*index).timeout(), false),
+        },
+        Action::Run { command, .. } => {
+            let command = &device.commands()[*command];
+            (command.timeout(), command.description().long)
+        }
+        Action::Status => (device.main().map_or(STOP_LIMIT, |main| main.timeout()), false),
+        Action::Stop { .. } => (STOP_LIMIT, false),
+        Action::Reopen => (OPEN_LIMIT, false),
+    };
+    Running::for_call(job.slot, Arc::clone(&job.call), now, limit, long)
+}
+
+/// A status as it crosses: the JSON text `[code,"text"]`.
+fn parse_status(value: baton_plugin_api::Value) -> Result<Status, Error> {
+    match serde_json::from_value::<(u32, String)>(value.to_json()) {
+        Ok((code, text)) => Ok(Status::new(StatusCode::from_number(code), text)),
+        Err(error) => Err(Error::new(
+            ErrorKind::InternalError,
+            format!("the driver's status is none: {error}"),
+        )),
+    }
+}

@@ -1,0 +1,215 @@
+//! Polls: what keeps the readings of an idle device fresh (D2).
+
+use std::{sync::Arc, time::Duration};
+
+use baton_plugin_api::{Error, Status, Value};
+
+use super::{Body, Entering, Task, Timer, parse_status};
+use crate::{
+    device::{Device, Reading, ReadingError, Way},
+    executor::CallCore,
+};
+
+/// How often the status is asked for where no parameter is polled.
+const STATUS_POLL: Duration = Duration::from_secs(1);
+
+impl Body {
+    /// Reads everything once after opening, so that whoever subscribes finds it, and starts the polls.
+    pub(super) fn poll_everything(&mut self, slot: usize) {
+        self.timers
+            .retain(|timer| timer.0.slot != slot || timer.0.task == Task::Open);
+        self.polls.retain(|timer| timer.slot != slot);
+        let device = Arc::clone(&self.instances[slot].device);
+        self.poll(Timer {
+            due: self.now(),
+            count: 0,
+            slot,
+            task: Task::PollStatus,
+        });
+        for parameter in device.parameters() {
+            if !parameter.description().readable || self.instances[slot].raw.is_none() {
+                continue;
+            }
+            self.poll(Timer {
+                due: self.now(),
+                count: 0,
+                slot,
+                task: Task::Poll(parameter.index()),
+            });
+        }
+    }
+
+    /// Everything of a device is polled soon: a command may have changed any of it.
+    pub(super) fn poll_soon(&mut self, slot: usize) {
+        let now = self.now();
+        let mut timers = std::mem::take(&mut self.timers).into_vec();
+        for timer in &mut timers {
+            if timer.0.slot == slot && matches!(timer.0.task, Task::Poll(_) | Task::PollStatus) {
+                timer.0.due = timer.0.due.min(now);
+            }
+        }
+        self.timers = timers.into();
+    }
+
+    /// Runs one poll between two calls when it is twice overdue, so that a busy worker does not starve its readings.
+    pub(super) fn poll_if_twice_overdue(&mut self) {
+        let Some(first) = self.polls.front().copied() else {
+            return;
+        };
+        let late = self.now().since(first.due);
+        if late >= self.interval(first.slot, first.task).unwrap_or(STATUS_POLL) {
+            self.polls.pop_front();
+            self.poll(first);
+        }
+    }
+
+    fn interval(&self, slot: usize, task: Task) -> Option<Duration> {
+        let device = &self.instances[slot].device;
+        match task {
+            Task::Poll(index) => device.parameters()[index].poll(),
+            _ => Some(device.main().and_then(|main| main.poll()).unwrap_or(STATUS_POLL)),
+        }
+    }
+
+    /// Polls, and plans the next poll from the end of this one.
+    pub(super) fn poll(&mut self, poll: Timer) {
+        let slot = poll.slot;
+        if self.instances[slot].raw.is_none() {
+            // Opening starts the polls again.
+            return;
+        }
+        let moving = self.instances[slot]
+            .motions
+            .iter()
+            .any(|motion| motion.way == Way::Motion);
+        let watched = match poll.task {
+            Task::PollStatus => true,
+            Task::Poll(index) => self.instances[slot]
+                .device
+                .main()
+                .is_some_and(|main| main.index() == index),
+            _ => false,
+        };
+        if !(moving && watched) {
+            match poll.task {
+                Task::Poll(index) => {
+                    let read = self.read(slot, index, None);
+                    self.note_health(slot, watched, read.as_ref().err());
+                }
+                _ => {
+                    let status = self.status(slot, None);
+                    self.note_health(slot, true, status.as_ref().and_then(|status| status.as_ref().err()));
+                }
+            }
+        }
+        if self.instances[slot].raw.is_some()
+            && let Some(interval) = self.interval(slot, poll.task)
+        {
+            let due = self.now() + interval;
+            self.plan(due, slot, poll.task);
+        }
+    }
+
+    /// A device whose status or main parameter cannot be read is in error, and says so once in the log.
+    fn note_health(&mut self, slot: usize, vital: bool, error: Option<&Error>) {
+        let device = Arc::clone(&self.instances[slot].device);
+        if !vital || self.instances[slot].raw.is_none() {
+            return;
+        }
+        let now = self.now();
+        let has_status = device.config().table.status;
+        match (error, device.failing(error.is_some())) {
+            (Some(error), was) => {
+                if !was {
+                    tracing::warn!(device = %device.name(), "{}: {}", device.name(), error.message());
+                }
+                device.change(|change| change.driver_status(Status::error(error.message()), now));
+            }
+            (None, true) => {
+                tracing::info!(device = %device.name(), "{} answers again", device.name());
+                if !has_status {
+                    device.change(|change| change.driver_status(Status::idle(), now));
+                }
+            }
+            (None, false) => {}
+        }
+    }
+
+    /// Asks the driver for a parameter and records what it says.
+    pub(super) fn read(
+        &mut self,
+        slot: usize,
+        index: usize,
+        call: Option<(&Arc<CallCore<Reading>>, Entering)>,
+    ) -> Result<Reading, Error> {
+        let device = Arc::clone(&self.instances[slot].device);
+        let parameter = &device.parameters()[index];
+        let entered = match call {
+            Some((call, entering)) => self.enter(slot, Some(call), entering, |raw, cx| raw.read(index as u32, cx)),
+            None => self.enter_alone(slot, parameter.name(), "read", parameter.timeout(), |raw, cx| {
+                raw.read(index as u32, cx)
+            }),
+        };
+        let value = entered
+            .and_then(Value::try_from)
+            .and_then(|value| sensible(&device, index, value));
+        let now = self.now();
+        let reading = value.map(|value| Reading::good(value, now));
+        let lost = self.instances[slot].raw.is_none();
+        device.change(|change| {
+            // When the device was lost, its readings have become errors already.
+            if !lost {
+                let reading = reading.clone().map_err(|error| ReadingError { error, time: now });
+                change.record(index, reading, now, false);
+            }
+        });
+        reading
+    }
+
+    /// Asks the driver for its status and records it; `None` if it reports none.
+    pub(super) fn status(
+        &mut self,
+        slot: usize,
+        call: Option<(&Arc<CallCore<Reading>>, Entering)>,
+    ) -> Option<Result<Status, Error>> {
+        let device = Arc::clone(&self.instances[slot].device);
+        if !device.config().table.status {
+            return None;
+        }
+        let limit = device.main().map_or(STATUS_POLL, |main| main.timeout());
+        let entered = match call {
+            Some((call, entering)) => self.enter(slot, Some(call), entering, |raw, cx| raw.status(cx)),
+            None => self.enter_alone(slot, &"status".into(), "read", limit, |raw, cx| raw.status(cx)),
+        };
+        let status = entered.and_then(Value::try_from).and_then(parse_status);
+        if let Ok(status) = &status {
+            let now = self.now();
+            device.change(|change| change.driver_status(status.clone(), now));
+        }
+        Some(status)
+    }
+}
+
+/// What the driver returned, if it is of the parameter's datatype and finite (D3).
+fn sensible(device: &Device, index: usize, value: Value) -> Result<Value, Error> {
+    use baton_plugin_api::ErrorKind;
+    let parameter = &device.parameters()[index];
+    let value = value.conform(&parameter.description().datatype).map_err(|why| {
+        Error::new(
+            ErrorKind::ReadFailed,
+            format!("the driver returned what the parameter cannot have: {why}"),
+        )
+    })?;
+    let finite = match &value {
+        Value::Float(x) => x.is_finite(),
+        Value::Array(array) if array.element_type().is_float() => array.to_f64().iter().all(|x| x.is_finite()),
+        _ => true,
+    };
+    match finite {
+        true => Ok(value),
+        false => Err(Error::new(
+            ErrorKind::OutOfRange,
+            "the driver returned a number that is not finite",
+        )),
+    }
+}

@@ -1,0 +1,110 @@
+//! Watching what moves until it has arrived.
+
+use std::sync::Arc;
+
+use baton_plugin_api::Status;
+
+use super::{Body, Entering, STOP_LIMIT, Task};
+use crate::{
+    device::{Quality, Way},
+    executor::motion::{Look, Motion},
+};
+
+impl Body {
+    /// Takes a motion and has a first look at it: what is done at once is resolved at once.
+    pub(super) fn watch(&mut self, slot: usize, motion: Motion) {
+        let instance = &mut self.instances[slot];
+        // A write that superseded another takes its place.
+        instance.motions.retain(|other| other.way != motion.way);
+        instance.motions.push(motion);
+        self.tick(slot);
+    }
+
+    /// Reads status and readbacks of what moves, and decides for each motion whether it goes on.
+    pub(super) fn tick(&mut self, slot: usize) {
+        self.forget_superseded(slot);
+        if self.instances[slot].motions.is_empty() {
+            return;
+        }
+        let moving = self.instances[slot]
+            .motions
+            .iter()
+            .any(|motion| motion.way == Way::Motion);
+        let status = if moving { self.status(slot, None) } else { None };
+        let busy = matches!(&status, Some(Ok(status)) if status.is_busy());
+        for index in (0..self.instances[slot].motions.len()).rev() {
+            // The device may be lost meanwhile, and its motions with it.
+            if index < self.instances[slot].motions.len() {
+                self.look(slot, index, status.as_ref(), busy);
+            }
+        }
+        let now = self.now();
+        if let Some(interval) = self.instances[slot]
+            .motions
+            .iter()
+            .map(|motion| motion.interval(now))
+            .min()
+        {
+            self.plan(now + interval, slot, Task::Tick);
+        }
+    }
+
+    /// Calls that a later write has superseded, or a watchdog has given up, are resolved already.
+    fn forget_superseded(&mut self, slot: usize) {
+        let instance = &mut self.instances[slot];
+        instance.motions.retain(|motion| !motion.call.is_resolved());
+    }
+
+    fn look(
+        &mut self,
+        slot: usize,
+        index: usize,
+        status: Option<&Result<Status, baton_plugin_api::Error>>,
+        busy: bool,
+    ) {
+        let device = Arc::clone(&self.instances[slot].device);
+        let motion = &mut self.instances[slot].motions[index];
+        if motion.epoch != device.current_epoch() || motion.call.is_cancelled() {
+            motion.stopped(&device.stopped_by(), self.executor.now());
+        }
+        // A readback costs an exchange with the instrument: while a motion goes on, that of what moves.
+        let parameter = motion.parameter.or_else(|| device.main().map(|main| main.index()));
+        let wanted = motion.parameter.is_some() || busy;
+        let readable = parameter.filter(|&index| wanted && device.parameters()[index].description().readable);
+        let readback = readable.map(|parameter| self.read(slot, parameter, None));
+        let now = self.now();
+        let Some(motion) = self.instances[slot].motions.get_mut(index) else {
+            return;
+        };
+        match motion.look(&device, status, readback.as_ref(), now) {
+            Look::Wait => {}
+            Look::Stop => self.stop_overdue(slot),
+            Look::End(outcome) => {
+                let motion = self.instances[slot].motions.remove(index);
+                let outcome = outcome.map(|reading| match motion.parameter {
+                    Some(parameter) if reading.quality != Quality::NotVerified => {
+                        device.as_recorded(parameter, reading)
+                    }
+                    _ => reading,
+                });
+                self.settle(slot, &motion.call, motion.parameter, outcome);
+            }
+        }
+    }
+
+    /// A motion has overrun its limit: it is stopped, whatever the driver has for that (S4).
+    fn stop_overdue(&mut self, slot: usize) {
+        let device = Arc::clone(&self.instances[slot].device);
+        let stopped = match self.worker.stopper(slot) {
+            Some(stopper) => crate::executor::result(stopper.stop()),
+            None if device.has_stop() => {
+                let entering = Entering::alone(device.current_epoch(), self.now() + STOP_LIMIT);
+                self.enter(slot, None, entering, |device, cx| device.stop(cx))
+            }
+            None => Ok(()),
+        };
+        if let Err(error) = stopped {
+            tracing::warn!(device = %device.name(), "{}: stop of an overdue motion: {}", device.name(), error.message());
+        }
+    }
+}

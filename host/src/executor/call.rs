@@ -1,0 +1,366 @@
+//! Calls: one use of a driver, as a future with two marks.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use crate::{clock::Time, device::Reading, failure::Failure, owner::OwnerId};
+
+/// A write, a command, a fresh read, or a function of the user's on its way (C1).
+///
+/// It is a future of its outcome. It is first *taken* (the driver has accepted it), then *resolved*: done, or one of the
+/// [`Failure`]s. Clones are the same call. Dropping it detaches: what runs goes on (C4); [`cancel`](Self::cancel) stops it.
+///
+/// # Cancel safety
+/// Dropping the future, or the future of [`taken`](Self::taken), loses nothing: a clone can be awaited later.
+pub struct Call<T = Reading> {
+    core: Arc<CallCore<T>>,
+}
+
+/// What caller and executor share.
+pub(crate) struct CallCore<T> {
+    pub(crate) id: u64,
+    pub(crate) label: Label,
+    pub(crate) owner: OwnerId,
+    pub(crate) accepted: Time,
+    cancelled: AtomicBool,
+    /// The done share of the call in the bits of an `f64`.
+    progress: AtomicU64,
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+/// What a call does, for people: `stage.position` and `write`.
+#[derive(Clone, Debug)]
+pub(crate) struct Label {
+    pub(crate) device: Arc<str>,
+    /// Parameter or command.
+    pub(crate) member: Arc<str>,
+    pub(crate) verb: &'static str,
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.verb, self.path())
+    }
+}
+
+impl Label {
+    pub(crate) fn path(&self) -> String {
+        if self.member.is_empty() {
+            self.device.to_string()
+        } else {
+            format!("{}.{}", self.device, self.member)
+        }
+    }
+}
+
+struct State<T> {
+    taken: bool,
+    outcome: Option<Result<T, Failure>>,
+    /// Told once, at the next mark.
+    wakers: Vec<Waker>,
+    /// Somebody blocks in `wait`; spares the others the system call of a notification.
+    blocked: usize,
+    cancel: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl<T> Clone for Call<T> {
+    fn clone(&self) -> Self {
+        Call {
+            core: Arc::clone(&self.core),
+        }
+    }
+}
+
+/// Why [`Call::wait`] returned without a value.
+#[derive(Debug)]
+pub enum WaitError<T = Reading> {
+    /// The call ended with a failure.
+    Failed(Failure),
+    /// The time was over first; the call goes on and can be waited for again.
+    StillRunning(Call<T>),
+}
+
+impl<T: Clone> Call<T> {
+    pub(crate) fn new(label: Label, owner: OwnerId, accepted: Time) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let state = State {
+            taken: false,
+            outcome: None,
+            wakers: Vec::new(),
+            blocked: 0,
+            cancel: None,
+        };
+        Call {
+            core: Arc::new(CallCore {
+                id,
+                label,
+                owner,
+                accepted,
+                cancelled: AtomicBool::new(false),
+                progress: AtomicU64::new(0),
+                state: Mutex::new(state),
+                changed: Condvar::new(),
+            }),
+        }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<CallCore<T>> {
+        &self.core
+    }
+
+    /// A number that names the call in messages and on the wire; unique in this process.
+    pub fn id(&self) -> u64 {
+        self.core.id
+    }
+
+    /// Who asked for it.
+    pub fn owner(&self) -> &OwnerId {
+        &self.core.owner
+    }
+
+    /// When it was accepted.
+    pub fn accepted(&self) -> Time {
+        self.core.accepted
+    }
+
+    /// How much of it is done, from 0 to 1, as far as the driver tells.
+    pub fn progress(&self) -> f64 {
+        f64::from_bits(self.core.progress.load(Ordering::Relaxed))
+    }
+
+    /// Whether the driver has accepted it.
+    pub fn is_taken(&self) -> bool {
+        self.core.lock().taken
+    }
+
+    /// Whether it is resolved.
+    pub fn is_resolved(&self) -> bool {
+        self.core.lock().outcome.is_some()
+    }
+
+    /// The outcome, if it is resolved.
+    pub fn outcome(&self) -> Option<Result<T, Failure>> {
+        self.core.lock().outcome.clone()
+    }
+
+    /// Waits until the driver has accepted it, or it failed before.
+    ///
+    /// # Errors
+    /// The call's failure, if it ended with one by then.
+    pub async fn taken(&self) -> Result<(), Failure> {
+        std::future::poll_fn(|cx| {
+            let mut state = self.core.lock();
+            if let Some(outcome) = &state.outcome {
+                return Poll::Ready(outcome.as_ref().map(|_| ()).map_err(Failure::clone));
+            }
+            if state.taken {
+                return Poll::Ready(Ok(()));
+            }
+            state.wake_later(cx.waker());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Blocks until it is resolved, at most for `timeout` of real time. Not for async code: `await` the call there.
+    ///
+    /// # Errors
+    /// [`WaitError::Failed`] with the call's own failure; [`WaitError::StillRunning`], with the call, when time is over.
+    pub fn wait(self, timeout: Duration) -> Result<T, WaitError<T>> {
+        match self.core.wait(Some(timeout)) {
+            Some(outcome) => outcome.map_err(WaitError::Failed),
+            None => Err(WaitError::StillRunning(self)),
+        }
+    }
+
+    /// Cancels it: what the driver does is asked to end, a motion is stopped. The call then ends as
+    /// [`Failure::Cancelled`], never as a value; if it is resolved already, nothing happens.
+    pub fn cancel(&self) {
+        let cancel = {
+            let mut state = self.core.lock();
+            if state.outcome.is_some() {
+                return;
+            }
+            self.core.cancelled.store(true, Ordering::Relaxed);
+            state.cancel.take()
+        };
+        if let Some(cancel) = cancel {
+            cancel();
+        }
+    }
+
+    /// What [`cancel`](Self::cancel) does besides raising the flag.
+    pub(crate) fn on_cancel(&self, cancel: impl FnOnce() + Send + 'static) {
+        self.core.lock().cancel = Some(Box::new(cancel));
+    }
+}
+
+impl<T: Clone> Future for Call<T> {
+    type Output = Result<T, Failure>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.core.lock();
+        match &state.outcome {
+            Some(outcome) => Poll::Ready(outcome.clone()),
+            None => {
+                state.wake_later(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T> State<T> {
+    fn wake_later(&mut self, waker: &Waker) {
+        if !self.wakers.iter().any(|known| known.will_wake(waker)) {
+            self.wakers.push(waker.clone());
+        }
+    }
+}
+
+impl<T> CallCore<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // Nothing panics while it is held.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the caller cancelled.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_resolved(&self) -> bool {
+        self.lock().outcome.is_some()
+    }
+
+    pub(crate) fn set_progress(&self, done: f64) {
+        self.progress.store(done.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Sets the first mark.
+    pub(crate) fn take(&self) {
+        let mut state = self.lock();
+        if !std::mem::replace(&mut state.taken, true) {
+            self.tell(state);
+        }
+    }
+
+    /// Sets the second mark; `false` if it was set before, by whoever was first.
+    pub(crate) fn resolve(&self, outcome: Result<T, Failure>) -> bool {
+        let mut state = self.lock();
+        if state.outcome.is_some() {
+            return false;
+        }
+        state.taken = true;
+        state.outcome = Some(outcome);
+        let cancel = state.cancel.take();
+        self.tell(state);
+        drop(cancel);
+        true
+    }
+
+    fn tell(&self, mut state: MutexGuard<'_, State<T>>) {
+        let wakers = std::mem::take(&mut state.wakers);
+        let blocked = state.blocked > 0;
+        drop(state);
+        if blocked {
+            self.changed.notify_all();
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<T: Clone> CallCore<T> {
+    /// Blocks until resolved; `None` if `timeout` was over first.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Option<Result<T, Failure>> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut state = self.lock();
+        loop {
+            if let Some(outcome) = &state.outcome {
+                return Some(outcome.clone());
+            }
+            let rest = deadline.map_or(Duration::from_secs(3600), |d| {
+                d.saturating_duration_since(Instant::now())
+            });
+            if rest.is_zero() {
+                return None;
+            }
+            state.blocked += 1;
+            state = self
+                .changed
+                .wait_timeout(state, rest)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+            state.blocked -= 1;
+        }
+    }
+}
+
+impl<T> fmt::Debug for Call<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call {} ({})", self.core.id, self.core.label)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_plugin_api::Value;
+
+    use super::*;
+
+    fn call() -> Call {
+        let label = Label {
+            device: "stage".into(),
+            member: "position".into(),
+            verb: "write",
+        };
+        Call::new(label, OwnerId::new("test"), Time::from_nanoseconds(0))
+    }
+
+    #[test]
+    fn c4_wait_gives_the_call_back_when_its_time_is_over() {
+        let call = call();
+        let Err(WaitError::StillRunning(call)) = call.wait(Duration::from_millis(1)) else {
+            panic!("it still runs")
+        };
+        call.core()
+            .resolve(Ok(Reading::good(Value::Int(1), Time::from_nanoseconds(1))));
+        assert_eq!(call.wait(Duration::ZERO).unwrap().value, Value::Int(1));
+    }
+
+    #[test]
+    fn c1_what_is_resolved_was_taken_and_stays_as_it_is() {
+        let call = call();
+        assert!(!call.is_taken());
+        call.core().take();
+        assert!(call.is_taken() && !call.is_resolved());
+        assert!(call.core().resolve(Err(Failure::Cancelled { path: "stage".into() })));
+        assert!(
+            !call
+                .core()
+                .resolve(Ok(Reading::good(Value::Unit, Time::from_nanoseconds(0))))
+        );
+        assert!(matches!(call.outcome(), Some(Err(Failure::Cancelled { .. }))));
+    }
+
+    #[test]
+    fn a_thread_that_waits_is_woken() {
+        let call = call();
+        let other = call.clone();
+        let waiter = std::thread::spawn(move || other.wait(Duration::from_secs(60)).unwrap().value);
+        call.core()
+            .resolve(Ok(Reading::good(Value::Int(7), Time::from_nanoseconds(0))));
+        assert_eq!(waiter.join().unwrap(), Value::Int(7));
+    }
+}

@@ -1,0 +1,325 @@
+//! What the host offers to drivers: a context for each call, a host for each device. Both are guarded: a panic of ours
+//! must not cross either.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use abi_stable::{
+    sabi_trait::TD_Opaque,
+    std_types::{RErr, RResult, RStr, RString},
+};
+use baton_plugin_api::{
+    Error, ErrorKind, Value,
+    abi::{BoxHost, RawContext, RawHost, RawHost_TO, RawResult, RawValue, guard},
+};
+
+use super::{
+    Call, CallCore, Executor,
+    inbox::{Chain, Epochs},
+    submit::Caller,
+};
+use crate::{
+    clock::Time,
+    config::Execution,
+    device::{Device, Reading, split_path},
+    failure::{Failure, Refusal},
+    owner::OwnerId,
+};
+
+/// A sleeping or waiting call looks this often whether it was cancelled.
+const SLICE: Duration = Duration::from_millis(5);
+
+/// The context of one entry into a driver.
+pub(super) struct CallContext<'a> {
+    pub(super) executor: &'a Arc<Executor>,
+    pub(super) device: &'a Arc<Device>,
+    /// `None` for a poll.
+    pub(super) call: Option<&'a Arc<CallCore<Reading>>>,
+    pub(super) epoch: u64,
+    pub(super) epochs: Option<Epochs>,
+    /// When the entry is overdue.
+    pub(super) ends: Time,
+    pub(super) chain: Option<Arc<Chain>>,
+    pub(super) worker: usize,
+}
+
+impl CallContext<'_> {
+    fn is_cancelled(&self) -> bool {
+        self.device.current_epoch() != self.epoch || self.call.is_some_and(|call| call.is_cancelled())
+    }
+
+    /// The chain down to here.
+    fn link(&self) -> Arc<Chain> {
+        Arc::new(Chain {
+            worker: self.worker,
+            device: Arc::clone(self.device),
+            epoch: self.epoch,
+            epochs: self.epochs.clone(),
+            above: self.chain.clone(),
+        })
+    }
+
+    /// The member that a path of the options names, and its parameter or command.
+    fn member<'p>(&self, path: &'p str) -> Result<(Arc<Device>, &'p str), Refusal> {
+        let (name, rest) = split_path(path);
+        let device = self.executor.devices().device(name)?;
+        let members = &self.device.config().members;
+        if !members.iter().any(|member| member.device.eq_ignore_ascii_case(name)) {
+            return Err(Refusal::NotAMember {
+                path: path.to_owned(),
+                device: self.device.name().to_string(),
+            });
+        }
+        let chain = self.link();
+        if chain.contains(device.worker().index) {
+            let mut names = chain.names();
+            names.push(Arc::clone(device.name()));
+            return Err(Refusal::Circular {
+                path: path.to_owned(),
+                chain: names.join(" → "),
+            });
+        }
+        Ok((Arc::clone(device), rest))
+    }
+
+    /// The caller of a nested call: the root's owner, and its time less what it needs to end (S3).
+    fn caller(&self) -> Caller {
+        let owner = self
+            .call
+            .map_or_else(|| OwnerId::new("poller"), |call| call.owner.clone());
+        let rest = self
+            .ends
+            .since(self.executor.now())
+            .saturating_sub(Duration::from_millis(100));
+        Caller {
+            owner,
+            deadline: Some(self.executor.now() + rest),
+            chain: Some(self.link()),
+        }
+    }
+
+    /// Makes a nested call and waits for it.
+    fn nested(&self, device: &Arc<Device>, call: Result<Call, Refusal>) -> Result<Value, Error> {
+        let call = call.map_err(|refusal| refusal.to_error())?;
+        let worker = self.device.worker();
+        worker.inbox.note_nested(device, true);
+        let outcome = self.wait(&call);
+        worker.inbox.note_nested(device, false);
+        outcome
+            .map(|reading| reading.value)
+            .map_err(|failure| failure.to_error())
+    }
+
+    fn wait(&self, call: &Call) -> Result<Reading, Failure> {
+        if self.executor.mode() == Execution::Inline {
+            self.executor.drive(call);
+        }
+        loop {
+            if let Some(outcome) = call.core().wait(Some(SLICE)) {
+                return outcome;
+            }
+            let path = || call.core().label.path();
+            if self.is_cancelled() {
+                call.cancel();
+                return Err(Failure::Cancelled { path: path() });
+            }
+            let now = self.executor.now();
+            if now >= self.ends {
+                call.cancel();
+                let elapsed = now.since(call.accepted());
+                return Err(Failure::Timeout {
+                    path: path(),
+                    limit: elapsed,
+                    elapsed,
+                });
+            }
+        }
+    }
+
+    fn publish(&self, parameter: &str, value: RawValue, time: u64) -> Result<(), Error> {
+        publish(self.executor, self.device, parameter, value, time)
+    }
+}
+
+/// Records a reading that the driver gives by itself.
+fn publish(
+    executor: &Executor,
+    device: &Arc<Device>,
+    parameter: &str,
+    value: RawValue,
+    time: u64,
+) -> Result<(), Error> {
+    let parameter = device.parameter(parameter).map_err(|refusal| refusal.to_error())?;
+    let value = Value::try_from(value)?.conform(&parameter.description().datatype);
+    let value = value.map_err(|why| Error::new(ErrorKind::WrongType, format!("{}: {why}", parameter.path())))?;
+    let now = executor.now();
+    let time = if time == 0 { now } else { Time::from_nanoseconds(time) };
+    device.change(|change| change.record(parameter.index(), Ok(Reading::good(value, time)), now, false));
+    Ok(())
+}
+
+impl RawContext for CallContext<'_> {
+    fn cancelled(&self) -> bool {
+        self.is_cancelled()
+    }
+
+    fn progress(&self, done: f64) {
+        if let Some(call) = self.call {
+            call.set_progress(done);
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.executor.now().as_nanoseconds()
+    }
+
+    fn sleep(&self, nanoseconds: u64) -> bool {
+        let clock = self.executor.clock();
+        let end = clock.now() + Duration::from_nanos(nanoseconds);
+        if clock.is_virtual() {
+            clock.reach(end);
+            return !self.is_cancelled();
+        }
+        while !self.is_cancelled() {
+            let rest = clock.until(end);
+            if rest.is_zero() {
+                return true;
+            }
+            std::thread::sleep(rest.min(SLICE));
+        }
+        false
+    }
+
+    fn remaining(&self) -> u64 {
+        u64::try_from(self.ends.since(self.executor.now()).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn get(&self, path: RStr<'_>) -> RawResult {
+        guard::entry("get", || {
+            let (device, name) = self.member(&path).map_err(|refusal| refusal.to_error())?;
+            Ok(self
+                .nested(&device, self.executor.submit_read(&device, name, &self.caller()))?
+                .into())
+        })
+    }
+
+    fn set(&self, path: RStr<'_>, value: RawValue) -> RawResult {
+        guard::entry("set", || {
+            if self.is_cancelled() {
+                return Err(Error::cancelled());
+            }
+            let (device, name) = self.member(&path).map_err(|refusal| refusal.to_error())?;
+            let value = value.try_into()?;
+            Ok(self
+                .nested(
+                    &device,
+                    self.executor.submit_write(&device, name, value, &self.caller()),
+                )?
+                .into())
+        })
+    }
+
+    fn call(&self, path: RStr<'_>, argument: RawValue) -> RawResult {
+        guard::entry("call", || {
+            if self.is_cancelled() {
+                return Err(Error::cancelled());
+            }
+            let (device, name) = self.member(&path).map_err(|refusal| refusal.to_error())?;
+            let argument = argument.try_into()?;
+            Ok(self
+                .nested(
+                    &device,
+                    self.executor.submit_command(&device, name, argument, &self.caller()),
+                )?
+                .into())
+        })
+    }
+
+    fn publish(&self, parameter: RStr<'_>, value: RawValue, time: u64) {
+        if let RResult::RErr(error) = guard::entry("publish", || CallContext::publish(self, &parameter, value, time)) {
+            tracing::warn!(device = %self.device.name(), "{}: published: {}", self.device.name(), error.message);
+        }
+    }
+}
+
+/// The host as a device, or a controller, sees it for life.
+#[derive(Clone)]
+pub(super) struct DeviceHost {
+    name: Arc<str>,
+    /// `None` for a controller. Weak: a driver that keeps its host must not keep the lab.
+    device: Option<Weak<Device>>,
+    executor: Weak<Executor>,
+}
+
+impl DeviceHost {
+    pub(super) fn boxed(executor: &Arc<Executor>, name: &Arc<str>, device: Option<&Arc<Device>>) -> BoxHost {
+        let host = DeviceHost {
+            name: Arc::clone(name),
+            device: device.map(Arc::downgrade),
+            executor: Arc::downgrade(executor),
+        };
+        RawHost_TO::from_value(host, TD_Opaque)
+    }
+
+    fn reach(&self) -> Option<(Arc<Executor>, Arc<Device>)> {
+        Some((self.executor.upgrade()?, self.device.as_ref()?.upgrade()?))
+    }
+
+    fn deliver(&self, message: &str, payload: RawValue) -> Result<(), Error> {
+        let Some((executor, device)) = self.reach() else {
+            return Ok(());
+        };
+        let declared = device
+            .config()
+            .table
+            .messages
+            .iter()
+            .find(|declared| declared.name == message);
+        let declared = declared.ok_or_else(|| Error::new(ErrorKind::InternalError, "its table does not declare it"))?;
+        let payload = Value::try_from(payload)?.conform(&declared.payload);
+        let payload = payload.map_err(|why| Error::new(ErrorKind::WrongType, why))?;
+        device.change(|change| change.message(message, payload, executor.now()));
+        Ok(())
+    }
+}
+
+impl RawHost for DeviceHost {
+    fn name(&self) -> RString {
+        RString::from(&*self.name)
+    }
+
+    fn send(&self, message: RStr<'_>, payload: RawValue) {
+        if let RErr(error) = guard::entry("send", || self.deliver(&message, payload)) {
+            tracing::warn!(device = %self.name, "{}: message `{message}` dropped: {}", self.name, error.message);
+        }
+    }
+
+    fn publish(&self, parameter: RStr<'_>, value: RawValue, time: u64) {
+        let outcome = guard::entry("publish", || match self.reach() {
+            Some((executor, device)) => publish(&executor, &device, &parameter, value, time),
+            None => Ok(()),
+        });
+        if let RErr(error) = outcome {
+            tracing::warn!(device = %self.name, "{}: published: {}", self.name, error.message);
+        }
+    }
+
+    fn log(&self, level: u32, text: RStr<'_>) {
+        let name = &self.name;
+        guard::contained(|| match level {
+            0 | 1 => tracing::error!(device = %name, "{name}: {text}"),
+            2 => tracing::warn!(device = %name, "{name}: {text}"),
+            3 => tracing::info!(device = %name, "{name}: {text}"),
+            4 => tracing::debug!(device = %name, "{name}: {text}"),
+            _ => tracing::trace!(device = %name, "{name}: {text}"),
+        });
+    }
+
+    fn now(&self) -> u64 {
+        self.executor
+            .upgrade()
+            .map_or(0, |executor| executor.now().as_nanoseconds())
+    }
+}

@@ -1,0 +1,413 @@
+//! The inbox of a worker: what waits for it, and what it is inside of.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use baton_plugin_api::Value;
+
+use super::{CallCore, Label};
+use crate::{
+    clock::Time,
+    device::{Device, Reading, Way},
+    failure::{Failure, Refusal, seconds},
+};
+
+/// The most that may wait for one worker.
+const CAPACITY: usize = 100_000;
+
+/// One request for a driver, checked and accepted.
+pub(super) struct Job {
+    /// Which of the worker's devices.
+    pub(super) slot: usize,
+    pub(super) action: Action,
+    pub(super) call: Arc<CallCore<Reading>>,
+    /// The device's epoch at acceptance (S1).
+    pub(super) epoch: u64,
+    /// Those of its members; `None` if it has none.
+    pub(super) epochs: Option<Epochs>,
+    /// When the caller's time is over.
+    pub(super) deadline: Option<Time>,
+    /// The calls that this one was made from, inside a driver (C7).
+    pub(super) chain: Option<Arc<Chain>>,
+}
+
+/// What a job asks for.
+pub(super) enum Action {
+    Read(usize),
+    Write {
+        parameter: usize,
+        value: Value,
+        way: Way,
+    },
+    Run {
+        command: usize,
+        argument: Value,
+        way: Way,
+    },
+    Status,
+    /// Stop, at the head of the queue; calls the driver unless its stopper was called already.
+    Stop {
+        call_driver: bool,
+    },
+    /// Close the device and open it again.
+    Reopen,
+}
+
+/// The epochs of a composite's members, and theirs, when the outermost call was accepted.
+pub(super) type Epochs = Arc<[(Arc<Device>, u64)]>;
+
+/// A call inside a driver from which another was made.
+pub(crate) struct Chain {
+    pub(super) worker: usize,
+    pub(super) device: Arc<Device>,
+    /// The device's epoch when its call was accepted.
+    pub(super) epoch: u64,
+    /// Those of all members below the outermost call: a nested write is valid under these only (S1).
+    pub(super) epochs: Option<Epochs>,
+    pub(super) above: Option<Arc<Chain>>,
+}
+
+impl Chain {
+    /// From the outermost call on.
+    pub(super) fn names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<_> = self.links().map(|link| Arc::clone(link.device.name())).collect();
+        names.reverse();
+        names
+    }
+
+    fn links(&self) -> impl Iterator<Item = &Chain> {
+        std::iter::successors(Some(self), |link| link.above.as_deref())
+    }
+
+    pub(super) fn contains(&self, worker: usize) -> bool {
+        self.links().any(|link| link.worker == worker)
+    }
+
+    /// Whether any device further up was stopped since its call was accepted.
+    pub(super) fn was_stopped(&self) -> bool {
+        self.links().any(|link| link.device.current_epoch() != link.epoch)
+    }
+
+    /// The epoch under which a nested write to `member` is valid.
+    pub(super) fn epoch_of(&self, member: &Device) -> u64 {
+        let seen = self.epochs.iter().flat_map(|epochs| epochs.iter());
+        let seen = seen.into_iter().find(|(device, _)| device.name() == member.name());
+        seen.map_or_else(|| member.current_epoch(), |(_, epoch)| *epoch)
+    }
+}
+
+/// What takes the worker's time next.
+pub(super) enum Next {
+    Job(Job),
+    /// A device that moves is to be looked at.
+    Tick(usize),
+    Nothing,
+    Closed,
+}
+
+/// What a worker is inside of.
+pub(super) struct Running {
+    pub(super) slot: usize,
+    pub(super) what: What,
+    pub(super) since: Time,
+    pub(super) limit: Duration,
+    /// Whether it is cancelled and stopped at its limit, and given two seconds more (S4).
+    pub(super) long: bool,
+    pub(super) cancelled: bool,
+    /// Nested calls it waits for; the devices that they move (C7).
+    pub(super) nested: Vec<Arc<Device>>,
+}
+
+/// For whom a worker is inside its driver.
+pub(super) enum What {
+    /// A call.
+    Call(Arc<CallCore<Reading>>),
+    /// Nobody: a poll, an opening.
+    Own(Label),
+}
+
+impl Running {
+    pub(super) fn for_call(
+        slot: usize,
+        call: Arc<CallCore<Reading>>,
+        since: Time,
+        limit: Duration,
+        long: bool,
+    ) -> Self {
+        Running {
+            slot,
+            what: What::Call(call),
+            since,
+            limit,
+            long,
+            cancelled: false,
+            nested: Vec::new(),
+        }
+    }
+
+    pub(super) fn alone(slot: usize, label: Label, since: Time, limit: Duration) -> Self {
+        Running {
+            slot,
+            what: What::Own(label),
+            since,
+            limit,
+            long: false,
+            cancelled: false,
+            nested: Vec::new(),
+        }
+    }
+
+    pub(super) fn label(&self) -> &Label {
+        match &self.what {
+            What::Call(call) => &call.label,
+            What::Own(label) => label,
+        }
+    }
+
+    pub(super) fn call(&self) -> Option<&Arc<CallCore<Reading>>> {
+        match &self.what {
+            What::Call(call) => Some(call),
+            What::Own(_) => None,
+        }
+    }
+}
+
+/// A worker that does not come back.
+#[derive(Clone)]
+pub(super) struct Stuck {
+    pub(super) slot: usize,
+    pub(super) since: Time,
+    pub(super) inside: String,
+}
+
+enum Entry {
+    Job(Job),
+    Tick(usize),
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    urgent: VecDeque<Job>,
+    queue: VecDeque<Entry>,
+    /// Devices with a tick in the queue.
+    ticking: Vec<usize>,
+    pub(super) running: Option<Running>,
+    pub(super) stuck: Option<Stuck>,
+    closed: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Inbox {
+    state: Mutex<State>,
+    /// Whether `stuck` is set, to be seen without the lock.
+    stuck: AtomicBool,
+}
+
+impl Inbox {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing of others runs while it is held.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends a job.
+    ///
+    /// # Errors
+    /// `Closed`, `Stuck` or `QueueFull`.
+    pub(super) fn push(&self, device: &Device, job: Job, now: Time) -> Result<(), Refusal> {
+        let mut state = self.lock();
+        state.accepts(device, now)?;
+        state.queue.push_back(Entry::Job(job));
+        Ok(())
+    }
+
+    /// Puts a job at the head.
+    pub(super) fn push_urgent(&self, device: &Device, job: Job, now: Time) -> Result<(), Refusal> {
+        let mut state = self.lock();
+        state.accepts(device, now)?;
+        state.urgent.push_back(job);
+        Ok(())
+    }
+
+    /// Queues a look at a moving device like a call, so that it takes its turn among them (D2).
+    pub(super) fn push_tick(&self, slot: usize) {
+        let mut state = self.lock();
+        if !state.ticking.contains(&slot) {
+            state.ticking.push(slot);
+            state.queue.push_back(Entry::Tick(slot));
+        }
+    }
+
+    /// Ends what ran and takes what is next. `begin` says how long the next one may be inside the driver.
+    pub(super) fn next(&self, begin: impl FnOnce(&Job) -> Running) -> Next {
+        let mut state = self.lock();
+        state.running = None;
+        if let Some(job) = state.urgent.pop_front() {
+            state.running = Some(begin(&job));
+            return Next::Job(job);
+        }
+        if state.closed {
+            return Next::Closed;
+        }
+        match state.queue.pop_front() {
+            Some(Entry::Job(job)) => {
+                state.running = Some(begin(&job));
+                Next::Job(job)
+            }
+            Some(Entry::Tick(slot)) => {
+                state.ticking.retain(|ticking| *ticking != slot);
+                Next::Tick(slot)
+            }
+            None => Next::Nothing,
+        }
+    }
+
+    /// Begins an entry of the driver that no job asks for: a poll, an opening.
+    pub(super) fn begin(&self, running: Running) {
+        self.lock().running = Some(running);
+    }
+
+    /// Ends what `begin` began.
+    pub(super) fn leave(&self) {
+        self.lock().running = None;
+    }
+
+    /// Whether the worker was given up.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::Acquire)
+    }
+
+    /// Gives the worker up: it does not come back from its driver (S3).
+    pub(super) fn set_stuck(&self, state: &mut State, stuck: Stuck) {
+        state.stuck = Some(stuck);
+        self.stuck.store(true, Ordering::Release);
+    }
+
+    /// The worker has come back after all.
+    pub(super) fn unstick(&self) -> Option<Stuck> {
+        let mut state = self.lock();
+        self.stuck.store(false, Ordering::Release);
+        state.stuck.take()
+    }
+
+    /// Notes that the call inside the driver waits for a member, or does so no longer.
+    pub(super) fn note_nested(&self, member: &Arc<Device>, waits: bool) {
+        let mut state = self.lock();
+        let Some(running) = &mut state.running else { return };
+        match waits {
+            true => running.nested.push(Arc::clone(member)),
+            false => {
+                let found = running.nested.iter().rposition(|other| Arc::ptr_eq(other, member));
+                found.map(|at| running.nested.swap_remove(at));
+            }
+        }
+    }
+
+    /// Removes the jobs that `which` picks.
+    pub(super) fn remove(&self, mut which: impl FnMut(&Job) -> bool) -> Vec<Job> {
+        let mut state = self.lock();
+        let mut removed = Vec::new();
+        let mut kept = VecDeque::with_capacity(state.queue.len());
+        for entry in state.queue.drain(..) {
+            match entry {
+                Entry::Job(job) if which(&job) => removed.push(job),
+                other => kept.push_back(other),
+            }
+        }
+        state.queue = kept;
+        removed
+    }
+
+    /// Takes no more calls; what waits is refused.
+    pub(super) fn close(&self) {
+        let jobs = {
+            let mut state = self.lock();
+            state.closed = true;
+            state.drain()
+        };
+        for job in jobs {
+            let device = job.call.label.device.to_string();
+            job.call.resolve(Err(Failure::Refused(Refusal::Closed { device })));
+        }
+    }
+}
+
+impl State {
+    fn accepts(&self, device: &Device, now: Time) -> Result<(), Refusal> {
+        if self.closed {
+            return Err(Refusal::Closed {
+                device: device.name().to_string(),
+            });
+        }
+        if let Some(stuck) = &self.stuck {
+            return Err(stuck.refusal(device, now));
+        }
+        if self.queue.len() >= CAPACITY {
+            return Err(Refusal::QueueFull {
+                device: device.name().to_string(),
+                waiting: self.queue.len(),
+            });
+        }
+        Ok(())
+    }
+
+    /// How many calls wait or run.
+    pub(super) fn pending(&self) -> usize {
+        let jobs = self.queue.iter().filter(|entry| matches!(entry, Entry::Job(_))).count();
+        let running = self.running.as_ref().is_some_and(|running| running.call().is_some());
+        self.urgent.len() + jobs + usize::from(running)
+    }
+
+    /// Everything that waits, urgent or not.
+    pub(super) fn drain(&mut self) -> Vec<Job> {
+        self.ticking.clear();
+        let queued = self.queue.drain(..).filter_map(|entry| match entry {
+            Entry::Job(job) => Some(job),
+            Entry::Tick(_) => None,
+        });
+        self.urgent.drain(..).chain(queued).collect()
+    }
+
+    /// Takes out the jobs whose caller waits no longer.
+    pub(super) fn take_expired(&mut self, now: Time) -> Vec<Job> {
+        let expired =
+            |entry: &Entry| matches!(entry, Entry::Job(Job { deadline: Some(deadline), .. }) if *deadline <= now);
+        if !self.queue.iter().any(expired) {
+            return Vec::new();
+        }
+        let (gone, kept): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(expired);
+        self.queue = kept.into();
+        gone.into_iter()
+            .filter_map(|entry| match entry {
+                Entry::Job(job) => Some(job),
+                Entry::Tick(_) => None,
+            })
+            .collect()
+    }
+}
+
+impl Stuck {
+    pub(super) fn refusal(&self, device: &Device, now: Time) -> Refusal {
+        let worker = device.worker();
+        let scope = if worker.shared {
+            format!("controller {}, its own,", worker.name)
+        } else {
+            "its driver".to_owned()
+        };
+        Refusal::Stuck {
+            device: device.name().to_string(),
+            scope: format!("{scope} is"),
+            inside: self.inside.clone(),
+            stuck_for: now.since(self.since),
+        }
+    }
+
+    pub(super) fn text(&self, now: Time) -> String {
+        format!("stuck in {} for {}", self.inside, seconds(now.since(self.since)))
+    }
+}

@@ -1,0 +1,167 @@
+//! What is on its way: written or commanded, taken by the driver, and watched until it has arrived.
+
+use std::{sync::Arc, time::Duration};
+
+use baton_plugin_api::{Error, Status, Value};
+
+use super::CallCore;
+use crate::{
+    clock::Time,
+    device::{Device, Quality, Reading, Way},
+    failure::Failure,
+};
+
+/// A device may be slow to say that it is busy; for so long after the driver took the target, idle is not believed.
+const SLOW_START: Duration = Duration::from_millis(600);
+/// So many errors in a row while it moves are the end of it.
+const ERRORS: u32 = 3;
+/// A device that was stopped may take so long to come to rest.
+const COMING_TO_REST: Duration = Duration::from_secs(10);
+
+/// A call that the driver has taken and that is not resolved yet.
+pub(super) struct Motion {
+    pub(super) call: Arc<CallCore<Reading>>,
+    pub(super) way: Way,
+    /// The parameter that was written; `None` for a command.
+    pub(super) parameter: Option<usize>,
+    pub(super) target: Option<Value>,
+    /// What a command returned.
+    pub(super) result: Value,
+    pub(super) taken: Time,
+    pub(super) limit: Duration,
+    pub(super) epoch: u64,
+    pub(super) was_busy: bool,
+    pub(super) errors: u32,
+    /// Why it will not be done, decided while it still moves, and when.
+    pub(super) ending: Option<(Failure, Time)>,
+}
+
+/// What a look at a motion found.
+pub(super) enum Look {
+    /// It goes on.
+    Wait,
+    /// It has to be stopped; then it ends as `ending` says.
+    Stop,
+    /// It ends.
+    End(Result<Reading, Failure>),
+}
+
+impl Motion {
+    /// How long until the next look: soon at first, then ten times a second.
+    pub(super) fn interval(&self, now: Time) -> Duration {
+        (now.since(self.taken) / 4).clamp(Duration::from_millis(5), Duration::from_millis(100))
+    }
+
+    /// Decides, after the status and (where it is not busy) the readback were read.
+    pub(super) fn look(
+        &mut self,
+        device: &Device,
+        status: Option<&Result<Status, Error>>,
+        readback: Option<&Result<Reading, Error>>,
+        now: Time,
+    ) -> Look {
+        if let Some(error) = [
+            status.and_then(|s| s.as_ref().err()),
+            readback.and_then(|r| r.as_ref().err()),
+        ]
+        .into_iter()
+        .flatten()
+        .next()
+        {
+            self.errors += 1;
+            return match self.errors >= ERRORS {
+                true => Look::End(Err(self.ended_by(self.driver(error.clone())))),
+                false => Look::Wait,
+            };
+        }
+        self.errors = 0;
+        let status = status.and_then(|s| s.as_ref().ok());
+        let busy = self.way == Way::Motion && status.is_some_and(Status::is_busy);
+        if let Some((failure, since)) = &self.ending {
+            let rest = now.since(*since) >= COMING_TO_REST;
+            return if busy && !rest {
+                Look::Wait
+            } else {
+                Look::End(Err(failure.clone()))
+            };
+        }
+        if busy {
+            self.was_busy = true;
+            return self.overdue(now);
+        }
+        if self.way == Way::Motion
+            && let Some(status) = status.filter(|status| status.is_error())
+        {
+            return Look::End(Err(self.driver(Error::hardware(status.text.clone()))));
+        }
+        self.arrival(device, readback.and_then(|r| r.as_ref().ok()), now)
+    }
+
+    /// It is not busy: has it arrived?
+    fn arrival(&mut self, device: &Device, readback: Option<&Reading>, now: Time) -> Look {
+        let Some(parameter) = self.parameter.map(|index| &device.parameters()[index]) else {
+            return Look::End(Ok(Reading::good(self.result.clone(), now)));
+        };
+        let target = self.target.as_ref().expect("a write has a target");
+        let Some(actual) = readback else {
+            return Look::End(Ok(Reading {
+                value: target.clone(),
+                time: now,
+                quality: Quality::NotVerified,
+            }));
+        };
+        if parameter.arrived(target, &actual.value) {
+            return Look::End(Ok(actual.clone()));
+        }
+        // A slow instrument has not begun yet, or shows an old value for a moment.
+        if !self.was_busy && now.since(self.taken) < SLOW_START {
+            return Look::Wait;
+        }
+        Look::End(Err(Failure::Missed {
+            path: parameter.path().to_string(),
+            target: parameter.format(target),
+            actual: parameter.format(&actual.value),
+            tolerance: parameter.show_tolerance(target),
+        }))
+    }
+
+    fn overdue(&mut self, now: Time) -> Look {
+        let elapsed = now.since(self.taken);
+        if elapsed < self.limit {
+            return Look::Wait;
+        }
+        let failure = Failure::Timeout {
+            path: self.call.label.path(),
+            limit: self.limit,
+            elapsed,
+        };
+        self.ending = Some((failure, now));
+        Look::Stop
+    }
+
+    /// The device was stopped: by whom, or by the caller's own cancelling.
+    pub(super) fn stopped(&mut self, by: &str, now: Time) {
+        if self.ending.is_none() {
+            let path = self.call.label.path();
+            let failure = match self.call.is_cancelled() {
+                true => Failure::Cancelled { path },
+                false => Failure::Stopped {
+                    path,
+                    by: by.to_owned(),
+                },
+            };
+            self.ending = Some((failure, now));
+        }
+    }
+
+    fn driver(&self, error: Error) -> Failure {
+        Failure::Driver {
+            path: self.call.label.path(),
+            error,
+        }
+    }
+
+    fn ended_by(&self, failure: Failure) -> Failure {
+        self.ending.as_ref().map_or(failure, |(ending, _)| ending.clone())
+    }
+}

@@ -1,0 +1,227 @@
+//! Stop and cancel: past every queue (RULES.md S).
+
+use std::sync::{Arc, atomic::Ordering};
+
+use baton_plugin_api::Value;
+use serde::Serialize;
+
+use super::{
+    Call, CallCore, Executor, Label,
+    body::STOP_LIMIT,
+    inbox::{Action, Job},
+    submit::Caller,
+};
+use crate::{
+    config::Execution,
+    device::{Connection, Device, Reading},
+    failure::{Failure, Refusal},
+};
+
+/// How a device was stopped.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StopReport {
+    /// Name of the device.
+    pub device: String,
+    /// `stopped`, `cannot be stopped` (its driver has no way to), `not connected`, `no answer` (within two seconds), or
+    /// `failed`.
+    pub outcome: &'static str,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// Seconds it took.
+    pub elapsed: f64,
+}
+
+impl Executor {
+    /// Raises the epoch of a device: what is queued never starts, what runs is cancelled (S1). First of all for every
+    /// device of a `stop --all`, before any driver is asked.
+    pub(crate) fn raise_epoch(self: &Arc<Self>, device: &Arc<Device>, by: &str) {
+        device.change(|change| change.stopped_by(by));
+        let inbox = &device.worker().inbox;
+        let members = {
+            // Under the inbox's lock, so that no job of the old epoch is queued after this.
+            let state = inbox.lock();
+            device.epoch().fetch_add(1, Ordering::AcqRel);
+            let running = state.running.as_ref().filter(|running| running.slot == device.slot());
+            running.map(|running| running.nested.clone()).unwrap_or_default()
+        };
+        let slot = device.slot();
+        let moves = |job: &Job| job.slot == slot && matches!(job.action, Action::Write { .. } | Action::Run { .. });
+        for job in inbox.remove(moves) {
+            let failure = Failure::Stopped {
+                path: job.call.label.path(),
+                by: by.to_owned(),
+            };
+            self.give_up(device, &job.call, failure);
+        }
+        for member in members {
+            self.raise_epoch(&member, by);
+            self.call_stop(&member, &OwnerCaller::new(by).0);
+        }
+    }
+
+    /// Stops a device. The call resolves when its driver has been told, or after two seconds.
+    pub(crate) fn submit_stop(self: &Arc<Self>, device: &Arc<Device>, caller: &Caller) -> Call {
+        self.raise_epoch(device, caller.owner.label());
+        self.call_stop(device, caller)
+    }
+
+    /// Tells the driver to stop, by its stopper from here or at the head of the worker's queue.
+    pub(crate) fn call_stop(self: &Arc<Self>, device: &Arc<Device>, caller: &Caller) -> Call {
+        let label = Label {
+            device: Arc::clone(device.name()),
+            member: "".into(),
+            verb: "stop",
+        };
+        let call = Call::new(label, caller.owner.clone(), self.now());
+        let stopper = device.worker().stopper(device.slot());
+        let job = Job {
+            slot: device.slot(),
+            action: Action::Stop {
+                call_driver: stopper.is_none(),
+            },
+            call: Arc::clone(call.core()),
+            epoch: device.current_epoch(),
+            epochs: None,
+            deadline: None,
+            chain: None,
+        };
+        let queued = device.worker().inbox.push_urgent(device, job, self.now());
+        device.worker().wake();
+        match (stopper, queued) {
+            (Some(stopper), _) => {
+                let core = Arc::clone(call.core());
+                let executor = Arc::clone(self);
+                let stop = move || {
+                    let outcome = super::result(stopper.stop());
+                    let path = core.label.path();
+                    let outcome = outcome.map(|()| Reading::good(Value::Unit, executor.now()));
+                    core.resolve(outcome.map_err(|error| Failure::Driver { path, error }));
+                };
+                self.out_of_band(stop);
+            }
+            (None, Err(refusal)) => {
+                call.core().resolve(Err(Failure::Refused(refusal)));
+            }
+            (None, Ok(())) => {}
+        }
+        if self.mode() == Execution::Inline && caller.chain.is_none() {
+            self.drive(&call);
+        }
+        call
+    }
+
+    /// Runs a stopper: on a thread of its own, because it may block; here in inline execution.
+    fn out_of_band(&self, stop: impl FnOnce() + Send + 'static) {
+        match self.mode() {
+            Execution::Inline => stop(),
+            Execution::Threaded => {
+                let thread = std::thread::Builder::new().name("baton stop".into());
+                if let Err(error) = thread.spawn(stop) {
+                    tracing::error!("a stop could not be started: {error}");
+                }
+            }
+        }
+    }
+
+    /// What cancelling does to a call that is not resolved (C4).
+    pub(super) fn cancel(self: &Arc<Self>, device: &Arc<Device>, call: &Arc<CallCore<Reading>>) {
+        let queued = device.worker().inbox.remove(|job| Arc::ptr_eq(&job.call, call));
+        if !queued.is_empty() {
+            self.give_up(
+                device,
+                call,
+                Failure::Cancelled {
+                    path: call.label.path(),
+                },
+            );
+            return;
+        }
+        if call.label.verb == "read" {
+            // Its context says so; there is nothing that moves.
+            return;
+        }
+        let caller = Caller {
+            owner: call.owner.clone(),
+            deadline: None,
+            chain: None,
+        };
+        self.submit_stop(device, &caller);
+    }
+
+    /// Ends a call that never began.
+    pub(super) fn give_up(&self, device: &Device, call: &Arc<CallCore<Reading>>, failure: Failure) {
+        let now = self.now();
+        let outcome = device.change(|change| change.settle(call, None, Err(failure), now));
+        self.counters().count(false);
+        call.resolve(outcome);
+    }
+
+    /// Stops every device: all epochs are raised before any driver is told; then all at once, each with its own two
+    /// seconds (S1, S2). Blocks until all have answered or their time is over.
+    pub(crate) fn stop_all(self: &Arc<Self>, devices: &[Arc<Device>], caller: &Caller) -> Vec<StopReport> {
+        let calls = self.begin_stop_all(devices, caller);
+        let started = std::time::Instant::now();
+        let wait = |(device, call): (Arc<Device>, Call)| {
+            let rest = STOP_LIMIT.saturating_sub(started.elapsed());
+            let outcome = call.core().wait(Some(rest));
+            self.report(&device, &call, outcome)
+        };
+        calls.into_iter().map(wait).collect()
+    }
+
+    /// Raises all epochs, then tells all drivers.
+    pub(crate) fn begin_stop_all(
+        self: &Arc<Self>,
+        devices: &[Arc<Device>],
+        caller: &Caller,
+    ) -> Vec<(Arc<Device>, Call)> {
+        for device in devices {
+            self.raise_epoch(device, caller.owner.label());
+        }
+        devices
+            .iter()
+            .map(|device| (Arc::clone(device), self.call_stop(device, caller)))
+            .collect()
+    }
+
+    /// What came of a stop; `None` if its time was over first.
+    pub(crate) fn report(&self, device: &Device, call: &Call, outcome: Option<Result<Reading, Failure>>) -> StopReport {
+        let can = device.has_stop() || device.worker().stopper(device.slot()).is_some();
+        let inside = || {
+            let state = device.worker().inbox.lock();
+            state.running.as_ref().map(|running| running.label().to_string())
+        };
+        let (outcome, error) = match outcome {
+            _ if matches!(device.connection(), Connection::Down { .. }) => ("not connected", None),
+            Some(Ok(_)) if can => ("stopped", None),
+            Some(Ok(_)) => ("cannot be stopped", None),
+            Some(Err(Failure::Refused(Refusal::Closed { .. }))) => ("not connected", None),
+            Some(Err(failure)) => ("failed", Some(failure.to_string())),
+            None => {
+                let inside = inside().map_or("its driver".to_owned(), |label| format!("the {label}"));
+                let text = format!("still inside {inside}, which cannot be interrupted; the stop follows it");
+                ("no answer", Some(text))
+            }
+        };
+        let elapsed = self.now().since(call.accepted()).as_secs_f64();
+        StopReport {
+            device: device.name().to_string(),
+            outcome,
+            error,
+            elapsed,
+        }
+    }
+}
+
+/// A caller who stands for somebody whose owner is only known by name.
+struct OwnerCaller(Caller);
+
+impl OwnerCaller {
+    fn new(by: &str) -> Self {
+        OwnerCaller(Caller {
+            owner: crate::owner::OwnerId::new(by),
+            deadline: None,
+            chain: None,
+        })
+    }
+}

@@ -1,0 +1,232 @@
+//! What a caller can be told: refusals, before anything moved, and failures, after which the device should be read back.
+
+use std::time::Duration;
+
+use baton_plugin_api::{Error, ErrorKind};
+use serde_json::json;
+
+use crate::units::UnitError;
+
+/// Why a request was refused. The device was not touched.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages are the documentation of their fields")]
+pub enum Refusal {
+    /// No device of that name.
+    #[error("there is no device `{name}`{}", did_you_mean(suggestion))]
+    NoSuchDevice { name: String, suggestion: Option<String> },
+    /// The device has no parameter of that name.
+    #[error("{device} has no parameter `{name}`{}", did_you_mean(suggestion))]
+    NoSuchParameter {
+        device: String,
+        name: String,
+        suggestion: Option<String>,
+    },
+    /// The device has no command of that name.
+    #[error("{device} has no command `{name}`{}", did_you_mean(suggestion))]
+    NoSuchCommand {
+        device: String,
+        name: String,
+        suggestion: Option<String>,
+    },
+    /// The parameter cannot be written.
+    #[error("{path} is read-only")]
+    ReadOnly { path: String },
+    /// The parameter can only be written, and never has been.
+    #[error("{path} can only be written, and has not been since the device was opened")]
+    WriteOnly { path: String },
+    /// The value is of another datatype.
+    #[error("{path}: {why}")]
+    WrongType { path: String, why: String },
+    /// The value's unit does not fit.
+    #[error("{path}: {error}")]
+    WrongUnit { path: String, error: UnitError },
+    /// The value is outside the limits.
+    #[error("{path}: {value} is outside the limits {lower} to {upper} set by the {whose}")]
+    Limit {
+        path: String,
+        value: String,
+        lower: String,
+        upper: String,
+        whose: String,
+    },
+    /// The value is not a finite number.
+    #[error("{path}: {value} is not a finite number")]
+    NotFinite { path: String, value: f64 },
+    /// An earlier write or command is still on its way (C5).
+    #[error("{path} is busy: {call} of {owner} has been on its way for {}; wait for it, or stop {path}", seconds(*.age))]
+    Busy {
+        path: String,
+        call: String,
+        owner: String,
+        age: Duration,
+    },
+    /// The device is not there.
+    #[error("{device} is not connected: {cause} (down for {}, tried again by itself)", seconds(*.down_for))]
+    Down {
+        device: String,
+        cause: String,
+        down_for: Duration,
+    },
+    /// The device's worker does not come back from its driver (S3).
+    #[error("{device} cannot be used: {scope} stuck in {inside} for {}", seconds(*.stuck_for))]
+    Stuck {
+        device: String,
+        scope: String,
+        inside: String,
+        stuck_for: Duration,
+    },
+    /// The caller's time was over before the device was free.
+    #[error("{path}: still waiting for {device} after {}, so nothing was done", seconds(*.waited))]
+    Expired {
+        path: String,
+        device: String,
+        waited: Duration,
+    },
+    /// The call would wait for itself (C7).
+    #[error("{path} cannot be reached from here: {chain} would wait for itself")]
+    Circular { path: String, chain: String },
+    /// A nested call to a device that the caller's options do not name (C7).
+    #[error("{path} is not a member of {device}: its options do not name it")]
+    NotAMember { path: String, device: String },
+    /// Too many calls wait for the device already.
+    #[error("{device} has {waiting} calls waiting, which is the most that are kept")]
+    QueueFull { device: String, waiting: usize },
+    /// The lab is being closed.
+    #[error("{device} is closed: the host is ending")]
+    Closed { device: String },
+}
+
+/// Why a call did not do what was asked, after the device was or may have been touched: read it back.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages are the documentation of their fields")]
+pub enum Failure {
+    /// It was refused after all, before the driver was called.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The driver said so.
+    #[error("{path}: {}", error.message())]
+    Driver { path: String, error: Error },
+    /// The driver did not return in time (S3), or the motion did not end (S4).
+    #[error("{path} has not ended {} after it began; its limit is {}", seconds(*.elapsed), seconds(*.limit))]
+    Timeout {
+        path: String,
+        limit: Duration,
+        elapsed: Duration,
+    },
+    /// The readback is not where it should be (C3).
+    #[error("{path} did not arrive: target {target}, actual {actual}, tolerance {tolerance}")]
+    Missed {
+        path: String,
+        target: String,
+        actual: String,
+        tolerance: String,
+    },
+    /// Somebody stopped the device.
+    #[error("{path} was stopped by {by}")]
+    Stopped { path: String, by: String },
+    /// The caller cancelled.
+    #[error("{path} was cancelled")]
+    Cancelled { path: String },
+    /// A later write took its place.
+    #[error("{path} was superseded by a write of {by}")]
+    Superseded { path: String, by: String },
+    /// A function of the user panicked (C6).
+    #[error("{what} panicked: {message}")]
+    Panicked { what: String, message: String },
+}
+
+fn did_you_mean(suggestion: &Option<String>) -> String {
+    suggestion
+        .as_ref()
+        .map(|name| format!("; did you mean `{name}`?"))
+        .unwrap_or_default()
+}
+
+/// A duration as a tired human reads it.
+pub(crate) fn seconds(duration: Duration) -> String {
+    let s = duration.as_secs_f64();
+    match s {
+        ..0.01 => format!("{:.2} ms", s * 1e3),
+        ..1.0 => format!("{:.0} ms", s * 1e3),
+        ..60.0 => format!("{s:.1} s"),
+        ..3600.0 => format!("{:.0} min", s / 60.0),
+        _ => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+impl Refusal {
+    /// The SECoP class.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Refusal::NoSuchDevice { .. } => ErrorKind::NoSuchModule,
+            Refusal::NoSuchParameter { .. } => ErrorKind::NoSuchParameter,
+            Refusal::NoSuchCommand { .. } => ErrorKind::NoSuchCommand,
+            Refusal::ReadOnly { .. } => ErrorKind::ReadOnly,
+            Refusal::WriteOnly { .. } => ErrorKind::ReadFailed,
+            Refusal::WrongType { .. } | Refusal::WrongUnit { .. } => ErrorKind::WrongType,
+            Refusal::Limit { .. } | Refusal::NotFinite { .. } => ErrorKind::RangeError,
+            Refusal::Busy { .. } | Refusal::QueueFull { .. } => ErrorKind::IsBusy,
+            Refusal::Down { .. } | Refusal::Stuck { .. } => ErrorKind::CommunicationFailed,
+            Refusal::Expired { .. } => ErrorKind::Timeout,
+            Refusal::Circular { .. } | Refusal::NotAMember { .. } => ErrorKind::Impossible,
+            Refusal::Closed { .. } => ErrorKind::Disabled,
+        }
+    }
+
+    /// As a driver's error, for nested calls.
+    pub(crate) fn to_error(&self) -> Error {
+        Error::new(self.kind(), self.to_string())
+    }
+}
+
+impl Failure {
+    /// The SECoP class.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Failure::Refused(refusal) => refusal.kind(),
+            Failure::Driver { error, .. } => error.kind(),
+            Failure::Timeout { .. } => ErrorKind::Timeout,
+            Failure::Missed { .. } => ErrorKind::HardwareError,
+            Failure::Stopped { .. } | Failure::Cancelled { .. } | Failure::Superseded { .. } => ErrorKind::Cancelled,
+            Failure::Panicked { .. } => ErrorKind::InternalError,
+        }
+    }
+
+    /// How the call ended, in one word for programs: `failed`, `refused`, `timeout`, `stopped`, `cancelled`, `superseded`.
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            Failure::Refused(_) => "refused",
+            Failure::Driver { error, .. } if error.kind() == ErrorKind::Cancelled => "cancelled",
+            Failure::Driver { .. } | Failure::Missed { .. } | Failure::Panicked { .. } => "failed",
+            Failure::Timeout { .. } => "timeout",
+            Failure::Stopped { .. } => "stopped",
+            Failure::Cancelled { .. } => "cancelled",
+            Failure::Superseded { .. } => "superseded",
+        }
+    }
+
+    /// Data for programs, beside the text.
+    pub fn detail(&self) -> serde_json::Value {
+        match self {
+            Failure::Driver { error, .. } if !error.detail().is_null() => error.detail().clone(),
+            Failure::Missed {
+                target,
+                actual,
+                tolerance,
+                ..
+            } => {
+                json!({ "target": target, "actual": actual, "tolerance": tolerance })
+            }
+            Failure::Stopped { by, .. } | Failure::Superseded { by, .. } => json!({ "by": by }),
+            Failure::Timeout { limit, elapsed, .. } => {
+                json!({ "limit": limit.as_secs_f64(), "elapsed": elapsed.as_secs_f64() })
+            }
+            _ => json!({}),
+        }
+    }
+
+    /// As a driver's error, for nested calls.
+    pub(crate) fn to_error(&self) -> Error {
+        Error::new(self.kind(), self.to_string()).with_detail(self.detail())
+    }
+}

@@ -1,0 +1,325 @@
+//! The lab: everything that one config describes, running.
+//!
+//! ```text
+//! Lab::open(config, drivers)      a worker per device or controller; each opens its devices
+//! lab.owner("scan")               whoever acts, says who
+//!    .set("stage.position", 2.0)? refused here, before anything moves …
+//!    .await?                      … or failed, after the driver was called; else it has arrived
+//! lab.close()                     stops what moves, closes what is open
+//! ```
+//!
+//! Nothing is global: ten labs can run in one process.
+
+mod owner;
+mod status;
+
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use baton_plugin_api::{DeviceClass, Time};
+
+pub use owner::Owner;
+pub use status::{CallCount, DeviceCount, Down, LabStatus, StuckWorker};
+
+use crate::{
+    clock::Clock,
+    config::{DeviceConfig, Execution, LabConfig, OnExit},
+    device::{Device, Registry},
+    dispatcher::Dispatcher,
+    executor::{Call, Caller, Executor, Label, Plan, StopReport, Turn, Worker},
+    failure::{Failure, Refusal},
+    owner::OwnerId,
+    plugin::{Drivers, Library},
+};
+
+/// A running lab. Cheap to clone; the clones are one lab.
+#[derive(Clone)]
+pub struct Lab {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: LabConfig,
+    drivers: Drivers,
+    executor: Arc<Executor>,
+    since: Time,
+}
+
+/// Why a lab could not be opened. Devices that cannot be opened are no such reason: they are tried again.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages are the documentation of their fields")]
+pub enum OpenError {
+    /// A driver that the config names is not there.
+    #[error("{device} needs the driver `{driver}`, which was not found")]
+    NoDriver { device: String, driver: String },
+    /// The system gave no thread.
+    #[error("no thread for a worker: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Where the virtual clock of inline execution starts: the year 2000.
+const VIRTUAL_START: Time = Time::from_nanoseconds(946_684_800 * 1_000_000_000);
+/// How long closing may take, besides the stops (S5).
+const CLOSE_LIMIT: Duration = Duration::from_secs(3);
+
+impl Lab {
+    /// Opens a lab: every device on its worker, all of them at once. Returns at once in threaded execution; see
+    /// [`wait_ready`](Self::wait_ready). Inline, everything is open, or has been tried, on return.
+    ///
+    /// # Errors
+    /// If a driver is not there, or the system gives no thread.
+    pub fn open(config: LabConfig, drivers: Drivers) -> Result<Lab, OpenError> {
+        let clock = clock_for(&config);
+        let dispatcher = Arc::new(Dispatcher::default());
+        let (workers, plans, devices) = lay_out(&config, &drivers, &dispatcher, clock.now())?;
+        let since = clock.now();
+        let executor = Executor::new(clock, config.host.execution, workers, Registry::new(devices));
+        executor.start(plans)?;
+        Ok(Lab {
+            inner: Arc::new(Inner {
+                config,
+                drivers,
+                executor,
+                since,
+            }),
+        })
+    }
+
+    /// Blocks until every device has been tried once, at most for `timeout`. `false` if some have not.
+    pub fn wait_ready(&self, timeout: Duration) -> bool {
+        self.inner.executor.wait_opened(timeout)
+    }
+
+    /// Somebody who acts in this lab (O1).
+    pub fn owner(&self, label: impl Into<String>) -> Owner {
+        Owner::new(self.clone(), OwnerId::new(label))
+    }
+
+    /// What it was opened with.
+    pub fn config(&self) -> &LabConfig {
+        &self.inner.config
+    }
+
+    /// The drivers it was opened with.
+    pub fn drivers(&self) -> &Drivers {
+        &self.inner.drivers
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> &Clock {
+        self.inner.executor.clock()
+    }
+
+    /// Where calls run.
+    pub fn execution(&self) -> Execution {
+        self.inner.executor.mode()
+    }
+
+    /// All devices in the order of the config.
+    pub fn devices(&self) -> &[Arc<Device>] {
+        self.inner.executor.devices().all()
+    }
+
+    /// The device of that name; case does not count.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchDevice`], with the name that was probably meant.
+    pub fn device(&self, name: &str) -> Result<&Arc<Device>, Refusal> {
+        self.inner.executor.devices().device(name)
+    }
+
+    pub(crate) fn executor(&self) -> &Arc<Executor> {
+        &self.inner.executor
+    }
+
+    /// Runs any blocking function of the user as a [`Call`] (C6): on a thread of its own, so that functions that call one
+    /// another to any depth cannot wait for a free thread; inline, at once. A panic of it becomes
+    /// [`Failure::Panicked`].
+    pub fn call<T, F>(&self, what: &str, function: F) -> Call<T>
+    where
+        T: Clone + Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let label = Label {
+            device: what.into(),
+            member: "".into(),
+            verb: "function",
+        };
+        let call = Call::new(label, OwnerId::new(what), self.clock().now());
+        let core = Arc::clone(call.core());
+        let run = move || {
+            core.take();
+            let outcome = catch_unwind(AssertUnwindSafe(function)).map_err(|payload| {
+                let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+                let message = text.or_else(|| payload.downcast_ref::<String>().cloned());
+                let message = message.unwrap_or_else(|| "a value that is no text".to_owned());
+                Failure::Panicked {
+                    what: core.label.path(),
+                    message,
+                }
+            });
+            core.resolve(outcome);
+        };
+        match self.execution() {
+            Execution::Inline => run(),
+            Execution::Threaded => {
+                let thread = std::thread::Builder::new().name(format!("baton {what}"));
+                if let Err(error) = thread.spawn(run) {
+                    let message = format!("the system gave no thread: {error}");
+                    call.core().resolve(Err(Failure::Panicked {
+                        what: what.to_owned(),
+                        message,
+                    }));
+                }
+            }
+        }
+        call
+    }
+
+    /// Runs, inline, everything that is due up to `then` on the lab's clock, and sets the clock there. Nothing in
+    /// threaded execution, which runs by itself.
+    pub fn run_until(&self, then: Time) {
+        if self.execution() == Execution::Inline {
+            self.inner.executor.run_until(then);
+        }
+    }
+
+    /// Runs the workers of an inline lab for as long as it is polled; a server does this beside its sockets, on the same
+    /// thread (I6). Requests then start calls and do not drive them. Does nothing, for ever, in threaded execution.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when it is dropped; but nothing runs any more, either.
+    pub async fn pump(&self) {
+        if self.execution() == Execution::Threaded {
+            return std::future::pending().await;
+        }
+        let executor = &self.inner.executor;
+        executor.set_pumped();
+        loop {
+            let due = match executor.turn() {
+                Turn::Ran => {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                Turn::Idle(due) => due,
+            };
+            match due {
+                // A virtual clock moves only while somebody waits for something.
+                Some(due) if self.clock().is_virtual() && executor.is_anything_under_way() => {
+                    executor.clock().reach(due);
+                    tokio::task::yield_now().await;
+                }
+                Some(due) if !self.clock().is_virtual() => {
+                    let _ = tokio::time::timeout(self.clock().until(due), executor.something_to_pump()).await;
+                }
+                _ => executor.something_to_pump().await,
+            }
+        }
+    }
+
+    /// Ends the lab: Drivables are stopped unless their config says `keep` (S5), everything is closed, threads end. A
+    /// hung driver holds it up for five seconds at most. Says what was stopped, and which workers were left behind.
+    pub fn close(&self) -> Closed {
+        let stop = |device: &&Arc<Device>| {
+            device.class() == DeviceClass::Drivable && device.config().on_exit == OnExit::Stop && device.is_up()
+        };
+        let devices: Vec<_> = self.devices().iter().filter(stop).cloned().collect();
+        let owner = OwnerId::new("the host, which is ending");
+        let caller = Caller {
+            owner,
+            deadline: None,
+            chain: None,
+        };
+        let stopped = self.inner.executor.stop_all(&devices, &caller);
+        let hung = self.inner.executor.close(CLOSE_LIMIT);
+        Closed { stopped, hung }
+    }
+}
+
+/// What closing came to.
+#[derive(Debug)]
+pub struct Closed {
+    /// How each Drivable was stopped.
+    pub stopped: Vec<StopReport>,
+    /// Workers that were still inside their driver.
+    pub hung: Vec<String>,
+}
+
+/// Real, but for inline execution with nothing but simulated devices (I2).
+fn clock_for(config: &LabConfig) -> Clock {
+    let simulated = config.devices.iter().all(|device| device.table.simulated);
+    match config.host.execution {
+        Execution::Inline if simulated => Clock::virtual_from(VIRTUAL_START),
+        _ => Clock::real(),
+    }
+}
+
+type LayOut = (Vec<Arc<Worker>>, Vec<Plan>, Vec<Arc<Device>>);
+
+/// A worker for each controller with its devices, and for each device that stands alone.
+fn lay_out(
+    config: &LabConfig,
+    drivers: &Drivers,
+    dispatcher: &Arc<Dispatcher>,
+    now: Time,
+) -> Result<LayOut, OpenError> {
+    let library = |device: &str, driver: &str| -> Result<Library, OpenError> {
+        let missing = || OpenError::NoDriver {
+            device: device.to_owned(),
+            driver: driver.to_owned(),
+        };
+        drivers.library(driver).cloned().ok_or_else(missing)
+    };
+    let (mut workers, mut plans) = (Vec::new(), Vec::new());
+    let mut of_controller = HashMap::new();
+    for controller in &config.controllers {
+        of_controller.insert(controller.name.to_ascii_lowercase(), workers.len());
+        workers.push(Worker::new(workers.len(), &controller.name, true));
+        let library = library(&controller.name, &controller.driver)?;
+        plans.push(Plan {
+            library,
+            controller: Some(controller.clone()),
+            devices: Vec::new(),
+        });
+    }
+    let mut devices = Vec::new();
+    for device in &config.devices {
+        let at = device
+            .controller
+            .as_ref()
+            .and_then(|name| of_controller.get(&name.to_ascii_lowercase()).copied());
+        let at = match at {
+            Some(at) => at,
+            None => {
+                workers.push(Worker::new(workers.len(), &device.name, false));
+                let library = library(&device.name, &device.driver)?;
+                plans.push(Plan {
+                    library,
+                    controller: None,
+                    devices: Vec::new(),
+                });
+                workers.len() - 1
+            }
+        };
+        let new = new_device(config, device, &workers[at], plans[at].devices.len(), dispatcher, now);
+        plans[at].devices.push(Arc::clone(&new));
+        devices.push(new);
+    }
+    Ok((workers, plans, devices))
+}
+
+fn new_device(
+    config: &LabConfig,
+    device: &DeviceConfig,
+    worker: &Arc<Worker>,
+    slot: usize,
+    dispatcher: &Arc<Dispatcher>,
+    now: Time,
+) -> Arc<Device> {
+    let (worker, dispatcher) = (Arc::clone(worker), Arc::clone(dispatcher));
+    Arc::new(Device::new(device.clone(), &config.host, worker, slot, dispatcher, now))
+}

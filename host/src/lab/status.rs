@@ -1,0 +1,112 @@
+//! How a lab is, for people and programs.
+
+use std::sync::atomic::Ordering;
+
+use serde::Serialize;
+
+use super::Lab;
+use crate::{config::Execution, device::Connection};
+
+/// How a lab is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LabStatus {
+    /// Its name.
+    pub lab: String,
+    /// When it was opened, in seconds since the Unix epoch.
+    pub since: f64,
+    /// `threaded` or `inline`.
+    pub execution: &'static str,
+    /// How many devices there are, and how many are connected.
+    pub devices: DeviceCount,
+    /// Those that are not connected.
+    pub down: Vec<Down>,
+    /// Workers that do not come back from their driver.
+    pub stuck: Vec<StuckWorker>,
+    /// Calls since it was opened.
+    pub calls: CallCount,
+}
+
+/// How many devices there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct DeviceCount {
+    /// In the config.
+    pub total: usize,
+    /// Connected.
+    pub up: usize,
+}
+
+/// A device that is not connected.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Down {
+    /// Its name.
+    pub device: String,
+    /// Since when, in seconds since the Unix epoch.
+    pub since: f64,
+    /// Why.
+    pub cause: String,
+}
+
+/// A worker that does not come back.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StuckWorker {
+    /// Name of the device or controller.
+    pub worker: String,
+    /// Since when, in seconds since the Unix epoch.
+    pub since: f64,
+    /// Inside what.
+    pub inside: String,
+}
+
+/// Calls that have ended, and that have not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct CallCount {
+    /// Done.
+    pub done: u64,
+    /// Ended with a failure.
+    pub failed: u64,
+    /// Waiting, or inside a driver.
+    pub pending: usize,
+    /// Calls that were given up and returned after all.
+    pub came_back: u64,
+}
+
+impl Lab {
+    /// How it is now.
+    pub fn status(&self) -> LabStatus {
+        let down: Vec<_> = self
+            .devices()
+            .iter()
+            .filter_map(|device| match device.connection() {
+                Connection::Down { since, cause } => Some(Down {
+                    device: device.name().to_string(),
+                    since: since.as_seconds(),
+                    cause,
+                }),
+                _ => None,
+            })
+            .collect();
+        let up = self.devices().iter().filter(|device| device.is_up()).count();
+        let counters = self.executor().counters();
+        let (pending, stuck) = self.executor().load();
+        LabStatus {
+            lab: self.config().name.clone(),
+            since: self.inner.since.as_seconds(),
+            execution: match self.execution() {
+                Execution::Threaded => "threaded",
+                Execution::Inline => "inline",
+            },
+            devices: DeviceCount {
+                total: self.devices().len(),
+                up,
+            },
+            down,
+            stuck,
+            calls: CallCount {
+                done: counters.done.load(Ordering::Relaxed),
+                failed: counters.failed.load(Ordering::Relaxed),
+                came_back: counters.came_back.load(Ordering::Relaxed),
+                pending,
+            },
+        }
+    }
+}
