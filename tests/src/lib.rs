@@ -1,5 +1,7 @@
 //! What the tests of the whole host share.
 
+pub mod lab;
+
 use std::path::PathBuf;
 
 /// The built library of the driver `name`: `sim`, `stream`, …

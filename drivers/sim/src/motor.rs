@@ -91,6 +91,7 @@ impl Device for Motor {
 
     fn table(t: &mut Table<Self>) {
         t.doc("A simulated linear stage");
+        t.simulated();
         t.parameter("position")
             .doc("Where the stage is")
             .unit("mm")

@@ -85,6 +85,7 @@ impl Device for Oven {
 
     fn table(t: &mut Table<Self>) {
         t.doc("A simulated oven");
+        t.simulated();
         t.parameter("temperature")
             .doc("Temperature inside")
             .unit("degC")

@@ -56,6 +56,7 @@ impl Device for Pump {
 
     fn table(t: &mut Table<Self>) {
         t.doc("A simulated pump");
+        t.simulated();
         // It reports a status, but a new flow is there at once: nothing is driven.
         t.class(DeviceClass::Writable);
         t.parameter("flow")

@@ -68,6 +68,7 @@ impl Device for Shutter {
 
     fn table(t: &mut Table<Self>) {
         t.doc("A simulated beam shutter");
+        t.simulated();
         t.parameter("position")
             .doc("Whether the beam passes")
             .read(Self::position)

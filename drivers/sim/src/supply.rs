@@ -82,6 +82,7 @@ impl Device for Supply {
 
     fn table(t: &mut Table<Self>) {
         t.doc("A simulated laboratory power supply with a resistive load");
+        t.simulated();
         // It reports a status, but a new voltage is there at once: nothing is driven.
         t.class(DeviceClass::Writable);
         t.parameter("voltage")
