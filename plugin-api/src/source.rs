@@ -45,6 +45,8 @@ pub use tree::{Entry, Node, NodeValue, Tree};
 pub struct Source {
     name: Arc<str>,
     text: Arc<str>,
+    /// Byte at which each line starts.
+    lines: Arc<[usize]>,
 }
 
 /// Most lines that a [`Place`] carries.
@@ -53,9 +55,13 @@ const MOST_LINES: usize = 4;
 impl Source {
     /// A file that was read already.
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
+        let text = text.into();
+        let line_starts = text.match_indices('\n').map(|(newline, _)| newline + 1);
+        let lines = std::iter::once(0).chain(line_starts).collect();
         Self {
             name: name.into(),
-            text: text.into(),
+            text,
+            lines,
         }
     }
 
@@ -89,9 +95,12 @@ impl Source {
         let end = self.boundary(span.end.max(span.start));
         let (line, column) = self.position(start);
         let (end_line, end_column) = self.position(end);
-        let excerpt_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let excerpt_start = self.lines[line - 1];
         let lines = (end_line - line + 1).min(MOST_LINES);
-        let excerpt: Vec<&str> = self.text[excerpt_start..].split('\n').take(lines).collect();
+        let excerpt_end = self
+            .lines
+            .get(line - 1 + lines)
+            .map_or(self.text.len(), |next| next - 1);
         Place {
             file: self.name.to_string(),
             span: start..end,
@@ -99,7 +108,7 @@ impl Source {
             column,
             end_line,
             end_column,
-            excerpt: excerpt.join("\n"),
+            excerpt: self.text[excerpt_start..excerpt_end].to_owned(),
             excerpt_start,
             label: String::new(),
         }
@@ -107,10 +116,9 @@ impl Source {
 
     /// Line and column of a byte, both from 1; the column in characters.
     pub fn position(&self, byte: usize) -> (usize, usize) {
-        let before = &self.text[..self.boundary(byte)];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-        (line, before[line_start..].chars().count() + 1)
+        let byte = self.boundary(byte);
+        let line = self.lines.partition_point(|start| *start <= byte);
+        (line, self.text[self.lines[line - 1]..byte].chars().count() + 1)
     }
 
     fn boundary(&self, byte: usize) -> usize {

@@ -1,6 +1,6 @@
 //! The walk along a tree and its schema at once, that finds everything that does not fit.
 
-use std::ops::Range;
+use std::{ops::Range, rc::Rc};
 
 use serde_json::Value as Json;
 
@@ -12,8 +12,10 @@ use crate::diagnostic::{Diagnostic, Place};
 
 pub(super) fn check(source: &Source, node: &Node, path: &[&str], schema: &Json) -> Checked {
     let walk = Walk { source, root: schema };
-    let path: Vec<String> = path.iter().map(|step| (*step).to_owned()).collect();
     let base = path.len();
+    let path = path
+        .iter()
+        .fold(Path::default(), |path, step| path.below((*step).to_owned()));
     let mut found = walk.check(
         node,
         schema,
@@ -44,7 +46,7 @@ pub(super) fn check(source: &Source, node: &Node, path: &[&str], schema: &Json) 
 /// Where the walk is.
 pub(super) struct At<'a> {
     /// Keys and indices from the root of the tree.
-    pub(super) path: Vec<String>,
+    pub(super) path: Path,
     /// The unit that a schema further out gave to the numbers in here.
     pub(super) unit: Option<&'a str>,
     /// How many schemas were applied to this one node, each within the last.
@@ -54,13 +56,35 @@ pub(super) struct At<'a> {
 /// A schema that goes deeper than this without going on to another node refers to itself.
 const MOST_HOPS: u32 = 64;
 
+/// Keys and indices, the last one first, so that a step down copies nothing.
+#[derive(Clone, Default)]
+pub(super) struct Path(Option<Rc<(Path, String)>>);
+
+impl Path {
+    fn below(&self, step: String) -> Path {
+        Path(Some(Rc::new((self.clone(), step))))
+    }
+
+    pub(super) fn to_vec(&self) -> Vec<String> {
+        let mut steps = Vec::new();
+        let mut path = self;
+        while let Some(step) = &path.0 {
+            steps.push(step.1.clone());
+            path = &step.0;
+        }
+        steps.reverse();
+        steps
+    }
+}
+
 impl At<'_> {
     /// The last key, for messages: `` `limits` ``, or "the file".
     pub(super) fn name(&self) -> String {
-        let key = self.path.iter().rposition(|step| step.parse::<usize>().is_err());
+        let path = self.path.to_vec();
+        let key = path.iter().rposition(|step| step.parse::<usize>().is_err());
         let Some(key) = key else { return "the file".to_owned() };
-        let indices: String = self.path[key + 1..].iter().map(|step| format!("[{step}]")).collect();
-        format!("`{}{indices}`", self.path[key])
+        let indices: String = path[key + 1..].iter().map(|step| format!("[{step}]")).collect();
+        format!("`{}{indices}`", path[key])
     }
 }
 
@@ -86,7 +110,7 @@ impl Found {
     }
 
     pub(super) fn problem(at: &At<'_>, diagnostic: Diagnostic) -> Found {
-        let path = at.path.clone();
+        let path = at.path.to_vec();
         Found {
             problems: vec![Problem { path, diagnostic }],
             ..Found::default()
@@ -203,9 +227,8 @@ impl<'a> Walk<'a> {
 
     /// One step down, into an item of an array.
     fn below(&self, at: &At<'a>, step: String) -> At<'a> {
-        let path = at.path.iter().cloned().chain([step]).collect();
         At {
-            path,
+            path: at.path.below(step),
             unit: at.unit,
             hops: 0,
         }

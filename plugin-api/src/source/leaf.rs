@@ -97,7 +97,7 @@ impl<'a> Walk<'a> {
             Some(number) => self.check_bounds(node, number, schema, at),
             None => Found::default(),
         };
-        found.read.push((at.path.clone(), value));
+        found.read.push((at.path.to_vec(), value));
         found
     }
 
@@ -110,7 +110,7 @@ impl<'a> Walk<'a> {
 
     pub(super) fn mark(&self, node: &Node, text: &str, kind: MarkKind, at: &At<'_>) -> Found {
         let mark = Mark {
-            path: at.path.clone(),
+            path: at.path.to_vec(),
             span: node.span.clone(),
             text: text.to_owned(),
             kind,
