@@ -218,7 +218,7 @@ impl Scale {
             amount: spelling::counts_moles(&code),
         };
         // UCUM's arbitrary units, `[iU]` and the like, are not even converted to themselves.
-        let converts = ucum::convert(1.0, &code, &code).is_ok();
+        let converts = !analysis.is_special || ucum::convert(1.0, &code, &code).is_ok();
         match (analysis.is_special, analysis.offset != 0.0) {
             _ if !converts => Scale::Opaque,
             (true, false) => Scale::Special {

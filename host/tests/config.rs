@@ -193,3 +193,50 @@ fn the_folders_of_drivers_are_known_before_the_drivers_are() {
     expect![[r#"["tests/config/good/drivers"]"#]].assert_eq(&folders(None));
     expect![[r#"["tests/config/good/drivers", "/opt/baton"]"#]].assert_eq(&folders(Some("cellar")));
 }
+
+/// A text with a few pieces cut out, doubled, or put in.
+fn damaged(text: &str, damages: &[(usize, usize, usize)]) -> String {
+    const PIECES: [&str; 12] = [
+        "[",
+        "]",
+        "{",
+        "}",
+        "=",
+        "\"",
+        "\n",
+        ".",
+        "'''",
+        "nan",
+        "Å",
+        "\r\n[devices.stage]\ntype = 5\n",
+    ];
+    let mut chars: Vec<char> = text.chars().collect();
+    for &(at, length, piece) in damages {
+        let at = at % (chars.len() + 1);
+        let end = (at + length).min(chars.len());
+        let piece = PIECES.get(piece).map(|piece| piece.chars().collect());
+        let piece: Vec<char> = piece.unwrap_or_else(|| chars[at..end].repeat(2));
+        chars.splice(at..end, piece);
+    }
+    chars.into_iter().collect()
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(300))]
+
+    #[test]
+    fn no_text_upsets_the_resolver(
+        damages in proptest::collection::vec((0..4000usize, 0..30usize, 0..14usize), 1..4),
+    ) {
+        let folder = std::path::absolute("tests/config/good")?;
+        let text = damaged(include_str!("config/good/lab.toml"), &damages);
+        let source = baton_plugin_api::source::Source::new("lab.toml", text);
+        let files = Files::from_sources(&folder, [source]);
+        let Resolution { config, diagnostics } = config::resolve(&files, &FakeDrivers::new(), &FixedEnvironment, Some("cellar"));
+        proptest::prop_assert_eq!(config.is_none(), diagnostics.iter().any(|diagnostic| diagnostic.is_error()));
+        for diagnostic in &diagnostics {
+            render::text(std::slice::from_ref(diagnostic), true);
+        }
+        files.driver_folders(Some("cellar"));
+    }
+}

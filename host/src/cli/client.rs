@@ -70,12 +70,13 @@ impl Client {
     /// Connects and shakes hands. With `trace`, every line is shown on standard error.
     ///
     /// # Errors
-    /// [`Failure::Unreachable`] if nobody answers, [`Failure::NoNode`] if somebody does who does not speak SECoP.
+    /// [`Failure::Unreachable`] if nobody answers, or somebody who does not speak SECoP.
     pub(crate) fn connect(address: &Address, trace: bool) -> Result<Client, Failure> {
-        let link = Link::connect(address).map_err(|error| Failure::Unreachable {
+        let unreachable = |cause: String| Failure::Unreachable {
             address: address.to_string(),
-            cause: plain(&error),
-        })?;
+            cause,
+        };
+        let link = Link::connect(address).map_err(|error| unreachable(plain(&error)))?;
         let mut client = Client {
             address: address.clone(),
             link,
@@ -85,7 +86,7 @@ impl Client {
             tokens: 0,
             trace,
         };
-        client.ident = client.shake_hands().map_err(|cause| client.no_node(cause))?;
+        client.ident = client.shake_hands().map_err(unreachable)?;
         Ok(client)
     }
 
@@ -99,9 +100,9 @@ impl Client {
                     return Ok(line.to_owned());
                 }
                 let shown: String = line.chars().take(60).collect();
-                Err(format!("it says {shown:?}"))
+                Err(format!("what listens there is no SECoP node, it says {shown:?}"))
             }
-            Some(Incoming::Closed(cause)) => Err(cause),
+            Some(Incoming::Closed(cause)) => Err(format!("what listens there is no SECoP node: {cause}")),
             Some(Incoming::Interrupt) => Err("interrupted".to_owned()),
             None => Err("it accepts connections, but does not answer".to_owned()),
         }
@@ -125,7 +126,10 @@ impl Client {
     /// The node's description.
     pub(crate) fn describe(&mut self) -> Result<Node, Failure> {
         let data = self.request("describe", ".", Json::Null, "")?;
-        Node::parse(&data).map_err(|cause| self.no_node(format!("its description makes no sense: {cause}")))
+        Node::parse(&data).map_err(|cause| Failure::Unreachable {
+            address: self.address.to_string(),
+            cause: format!("its description makes no sense: {cause}"),
+        })
     }
 
     /// Sends a request with a fresh token and waits for the reply's data; for requests that only our hosts know.
@@ -218,7 +222,7 @@ impl Client {
             None => return Err(Failure::Timeout("nothing was heard in time".to_owned())),
         };
         self.show('<', line.trim_end());
-        let message = Message::parse(&line).map_err(|cause| self.gone(format!("it sent {cause}")))?;
+        let message = Message::parse(&line).map_err(|cause| self.gone(cause))?;
         if let Some(update) = message.update() {
             let on = format!("{}:{}", update.module, update.accessible);
             self.latest.insert(on, update.reading.clone());
@@ -238,13 +242,6 @@ impl Client {
     fn show(&self, direction: char, line: &str) {
         if self.trace {
             super::output::trace(direction, line);
-        }
-    }
-
-    fn no_node(&self, cause: String) -> Failure {
-        Failure::NoNode {
-            address: self.address.to_string(),
-            cause,
         }
     }
 

@@ -12,14 +12,11 @@ pub(crate) enum Failure {
     /// The user asked for something that does not exist or cannot be: a name, a value.
     #[error("{0}")]
     Request(String),
-    /// Nobody answers at the address.
+    /// Nobody answers at the address, or it is no SECoP node.
     #[error("no host at {address}: {cause}")]
     Unreachable { address: String, cause: String },
-    /// Somebody answers at the address, but not as SECoP wants it.
-    #[error("what listens at {address} is no SECoP node: {cause}")]
-    NoNode { address: String, cause: String },
     /// The connection broke after the handshake.
-    #[error("lost the host at {address}: {cause}")]
+    #[error("the host at {address} is gone: {cause}")]
     Gone { address: String, cause: String },
     /// The host refused or failed a request.
     #[error("{}", about(.path, .error))]
@@ -68,7 +65,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Failure::Request(_) => 1,
-            Failure::Unreachable { .. } | Failure::NoNode { .. } | Failure::Gone { .. } => 69,
+            Failure::Unreachable { .. } | Failure::Gone { .. } => 69,
             Failure::Remote { error, .. } => error.exit_code(),
             Failure::Unfinished(call) => call.error.exit_code(),
             Failure::Timeout(_) => 75,
@@ -117,7 +114,7 @@ impl Failure {
     /// A class of our own for what no host said.
     fn class(&self) -> &'static str {
         match self {
-            Failure::Unreachable { .. } | Failure::NoNode { .. } => "Unreachable",
+            Failure::Unreachable { .. } => "Unreachable",
             Failure::Gone { .. } => "ConnectionLost",
             Failure::Timeout(_) => "TimeoutError",
             Failure::Interrupted(_) => "Interrupted",

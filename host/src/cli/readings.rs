@@ -116,48 +116,29 @@ impl Status {
     }
 }
 
-/// Smallest and largest target, in the unit of the parameter.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    min: Option<f64>,
-    max: Option<f64>,
-}
-
-impl Limits {
-    /// The limits of `parameter`: the effective ones where the host tells them, else those of its kind.
-    pub(crate) fn of(parameter: &Parameter, effective: Option<&Reading>) -> Limits {
-        let own = parameter.target_datainfo.limits();
-        let of = |index: usize| {
-            effective
-                .and_then(|reading| reading.value.get(index))
-                .and_then(Json::as_f64)
-        };
-        let is_bound = |bound: &f64| bound.is_finite();
-        Limits {
-            min: of(0).or(own.0).filter(is_bound),
-            max: of(1).or(own.1).filter(is_bound),
-        }
-    }
-
-    /// `0 to 50`, `at least 0`, or nothing.
-    pub(crate) fn text(self, parameter: &Parameter) -> String {
+/// What `limits` says: `0 to 50`, `at least 0`, or nothing.
+pub(crate) fn limits(parameter: &Parameter, effective: Option<&Reading>) -> String {
+    let bound = |bound: Option<f64>| {
         // Limits are in the unit that people see; a scaled number on the wire is not.
         let number = match &parameter.datainfo {
             Datainfo::Scaled(_) => Datainfo::Double(Default::default()),
             other => other.clone(),
         };
-        let text = |bound: Option<f64>| bound.map(|bound| format::text(&number, parameter.digits, &json!(bound)));
-        match (text(self.min), text(self.max)) {
-            (Some(min), Some(max)) => format!("{min} to {max}"),
-            (Some(min), None) => format!("at least {min}"),
-            (None, Some(max)) => format!("at most {max}"),
-            (None, None) => String::new(),
-        }
-    }
-
-    /// The form for programs; `null` where there is no bound.
-    pub(crate) fn to_json(self) -> Json {
-        json!([self.min, self.max])
+        bound
+            .filter(|bound| bound.is_finite())
+            .map(|bound| format::text(&number, parameter.digits, &json!(bound)))
+    };
+    let own = parameter.target_datainfo.limits();
+    let of = |index: usize| {
+        effective
+            .and_then(|reading| reading.value.get(index))
+            .and_then(Json::as_f64)
+    };
+    match (bound(of(0).or(own.0)), bound(of(1).or(own.1))) {
+        (Some(min), Some(max)) => format!("{min} to {max}"),
+        (Some(min), None) => format!("at least {min}"),
+        (None, Some(max)) => format!("at most {max}"),
+        (None, None) => String::new(),
     }
 }
 

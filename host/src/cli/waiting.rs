@@ -14,9 +14,6 @@ use super::readings::Status;
 /// How long a stopped device may take to come to rest before we say that it has not.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a node may take to say that it is busy.
-const BEGIN_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// How a call ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Ended {
@@ -36,8 +33,6 @@ pub(crate) struct Waiting<'a> {
     pub(crate) path: String,
     pub(crate) deadline: Option<Instant>,
     pub(crate) output: Output,
-    /// The call that the request began, once it is taken; only our own hosts say it.
-    pub(crate) call: Option<Json>,
 }
 
 impl Waiting<'_> {
@@ -53,36 +48,13 @@ impl Waiting<'_> {
             Err(failure) => return Err(self.ended_early(failure)),
             Ok(data) => data,
         };
-        let taken = Reading::parse(&data);
-        self.call.clone_from(&taken.call);
-        Ok(taken)
-    }
-
-    /// Gives a node that knows no calls a moment to say that it is busy, or to have `arrived` already.
-    ///
-    /// SECoP wants it busy before the reply, but not every node does that, and what is not busy is taken for done.
-    pub(crate) fn begun(&mut self, arrived: &dyn Fn(&Client) -> bool) -> Result<(), Failure> {
-        let on = self.device.on("status");
-        let moment = Instant::now() + BEGIN_TIMEOUT;
-        let deadline = self.deadline.map_or(moment, |deadline| deadline.min(moment));
-        let is_waiting = self.call.is_none() && self.client.latest(&on).is_some();
-        while is_waiting
-            && !arrived(self.client)
-            && !self.client.latest(&on).map(Status::of).is_some_and(|s| s.is_busy())
-        {
-            match self.client.next(Some(deadline)) {
-                Ok(_) => {}
-                Err(Failure::Timeout(_)) => break,
-                Err(failure) => return Err(failure),
-            }
-        }
-        Ok(())
+        Ok(Reading::parse(&data))
     }
 
     /// Waits until what `taken` began has ended; what to do if it is not waited for to the end, `ended_early` knows.
-    pub(crate) fn ended(&mut self, on_update: &mut dyn FnMut(&Update)) -> Result<Ended, Failure> {
-        match self.call.clone() {
-            Some(call) => self.resolved(&call, on_update),
+    pub(crate) fn ended(&mut self, taken: &Reading, on_update: &mut dyn FnMut(&Update)) -> Result<Ended, Failure> {
+        match &taken.call {
+            Some(call) => self.resolved(call, on_update),
             None => self.rested(self.deadline, on_update),
         }
     }
@@ -137,7 +109,7 @@ impl Waiting<'_> {
 
     fn stop(&mut self) -> Failure {
         let name = &self.device.name;
-        if !self.device.has_stop() && self.call.is_none() {
+        if !self.device.has_stop() {
             return Failure::Interrupted(format!("interrupted; {name} cannot be stopped and goes on"));
         }
         self.output.note(&format!("stopping {name}"));
@@ -158,21 +130,15 @@ impl Waiting<'_> {
         }
     }
 
-    /// Stops the device, or only the call if the device cannot be stopped as such, and returns where it came to rest.
+    /// Stops the device and returns where it came to rest.
     fn stop_and_rest(&mut self) -> Result<Option<String>, Failure> {
         let deadline = Some(Instant::now() + STOP_TIMEOUT);
-        let request = match (&self.call, self.device.has_stop()) {
-            (Some(call), false) => self
-                .client
-                .send_custom("_cancel", json!({ "call": call }), &self.path)?,
-            _ => self
-                .client
-                .send("do", &self.device.on("stop"), Json::Null, &self.device.name)?,
-        };
+        let request = self
+            .client
+            .send("do", &self.device.on("stop"), Json::Null, &self.device.name)?;
         self.client.reply(&request, deadline, &mut |_| {})?;
         self.rested(deadline, &mut |_| {})?;
-        // Only a number is a place to have stopped at.
-        let Some(main) = self.device.main().filter(|main| main.datainfo.is_number()) else {
+        let Some(main) = self.device.main() else {
             return Ok(None);
         };
         let request = self

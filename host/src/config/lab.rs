@@ -65,7 +65,7 @@ pub struct ControllerConfig {
     pub driver: String,
     /// Its type.
     pub controller_type: String,
-    /// Options as the driver gets them.
+    /// Options as the driver gets them. They may hold secrets that were looked up, so they are not for logs.
     pub options: serde_json::Value,
     /// Whether its line can be open only once (R2).
     pub exclusive: bool,
@@ -86,7 +86,7 @@ pub struct DeviceConfig {
     pub controller: Option<String>,
     /// Its type.
     pub device_type: String,
-    /// Options as the driver gets them.
+    /// Options as the driver gets them. They may hold secrets that were looked up, so they are not for logs.
     pub options: serde_json::Value,
     /// Its parameters and commands, as the driver describes them.
     pub table: TableDescription,

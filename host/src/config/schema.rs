@@ -135,6 +135,7 @@ impl Definitions {
     }
 
     fn adapt(&self, name: &str, schema: &mut Json) {
+        without_file_schemas(schema);
         write_quantities(schema, None);
         without_null(schema);
         move_references(schema, name);
@@ -180,6 +181,14 @@ fn commands(table: &TableDescription) -> Json {
     };
     let properties: Map<String, Json> = table.commands.iter().map(one).collect();
     json!({ "properties": properties, "additionalProperties": false })
+}
+
+/// A driver may say what a file that an option names has to look like; that is no part of the config.
+fn without_file_schemas(schema: &mut Json) {
+    if let Some(map) = schema.as_object_mut() {
+        map.remove("fileSchema");
+    }
+    each_inner(schema, &mut |_, inner| without_file_schemas(inner));
 }
 
 /// Makes text of every number with a unit.

@@ -73,8 +73,10 @@ pub(super) const COMMON: [&str; 46] = [
 /// The UCUM code of a unit as labs write it.
 pub(super) fn to_ucum(text: &str) -> String {
     let mut code = text.to_owned();
-    for (sign, ascii) in SIGNS {
-        code = code.replace(sign, ascii);
+    if !code.is_ascii() {
+        for (sign, ascii) in SIGNS {
+            code = code.replace(sign, ascii);
+        }
     }
     code = code.replace('^', "").replace(" / ", "/").replace(['*', ' '], ".");
     // `10*6` is UCUM's own way to write a million.

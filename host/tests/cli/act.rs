@@ -134,20 +134,6 @@ fn ctrl_c_stops_the_device_and_says_where() {
 }
 
 #[test]
-fn ctrl_c_cancels_the_call_of_a_device_without_stop() {
-    let fake = fake::start();
-    let child = baton(&fake.address, &["call", "shutter", "cycle"]).spawn().unwrap();
-    fake.stuck.recv().unwrap();
-    interrupt(&child);
-    expect![[r#"
-        ! stopping shutter
-        ! error: interrupted; shutter stopped
-        [exit 130]
-    "#]]
-    .assert_eq(&transcript(child));
-}
-
-#[test]
 fn call_waits_and_writes_the_result() {
     check(&["call", "stage", "home", "-q"], expect![[""]]);
     check(

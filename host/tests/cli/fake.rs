@@ -141,11 +141,6 @@ impl Session {
             }
             ("change", "stage:_velocity") => self.send("changed", on, self.taken(data)),
             ("do", "stage:_home") => self.begin(on, 0.0),
-            ("do", "shutter:_cycle") => self.hang(on),
-            ("_cancel", token) => {
-                self.send("_cancelled", token, data);
-                self.send("update", "shutter:status", qualified(json!([100, ""])));
-            }
             ("do", "stage:stop") => self.stop(on),
             ("do", "pump:_dispense") if data["volume"] == 9 => {
                 self.send(
@@ -241,13 +236,6 @@ impl Session {
         thread::spawn(move || session.travel(start, target));
     }
 
-    /// Takes a call that never ends by itself, and says that it is stuck once somebody waits for it.
-    fn hang(&self, on: &str) {
-        self.state.lock().unwrap().busy = true;
-        self.send("update", "shutter:status", qualified(json!([300, "cycling"])));
-        self.send("done", on, json!([null, { "t": TIME, "_call": 4 }]));
-    }
-
     fn travel(&self, start: f64, target: f64) {
         for step in 1..=4 {
             let position = start + (target - start) * f64::from(step) / 4.0;
@@ -296,6 +284,7 @@ impl Session {
     }
 
     fn wait(&self, token: &str, data: &Json) {
+        assert_eq!(data["call"], 3);
         let mut state = self.state.lock().unwrap();
         let resolved = match (&state.resolved, state.busy) {
             (Some(resolved), _) => resolved.clone(),
@@ -305,9 +294,6 @@ impl Session {
             }
             (None, true) => {
                 state.waiting = Some(token.to_owned());
-                if data["call"] == 4 {
-                    self.stuck.send(()).unwrap();
-                }
                 return;
             }
         };

@@ -57,18 +57,17 @@ fn describe_shows_parameters_and_commands_in_one_table() {
     check(
         &["describe", "stage.position"],
         expect![[r#"
-            stage.position
-              doc          Where the stage is
-              value        0.000 mm
-              kind         number
-              unit         mm
-              limits       0.000 to 45.000
-              limits from  lab.toml:12
-              access       rw
-              tolerance    0.01 mm
-              poll         1.0 s
-              on the wire  stage:value
-        "#]],
+        stage.position
+          doc          Where the stage is
+          value        0.000 mm
+          kind         number
+          unit         mm
+          limits       0.000 to 45.000
+          access       rw
+          tolerance    0.01 mm
+          poll         1.0 s
+          on the wire  stage:value
+    "#]],
     );
     check(
         &["describe", "stage:home"],
@@ -83,8 +82,8 @@ fn describe_shows_parameters_and_commands_in_one_table() {
     check(
         &["describe", "shutter", "--json"],
         expect![[r#"
-            {"schema":1,"device":"shutter","type":"sim/shutter","class":"Writable","driver":"sim","driver_version":"1.0","description":"Beam shutter","members":[],"parameters":[{"name":"state","description":"What it is","access":"rw","limits":[null,null],"reading":{"path":"shutter.state","value":0,"text":"closed","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"value","wire_target":"target","properties":{"description":"What it is","readonly":true,"_name":"state","datainfo":{"type":"enum","members":{"closed":0,"open":1}}}},{"name":"status","description":"State of the device","access":"r","limits":[null,null],"reading":{"path":"shutter.status","value":[100,""],"text":"idle","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"status","wire_target":null,"properties":{"description":"State of the device","readonly":true,"datainfo":{"type":"tuple","members":[{"type":"int"},{"type":"string"}]}}},{"name":"target","description":"What it should be","access":"rw","limits":[null,null],"reading":{"path":"shutter.target","value":0,"text":"closed","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"target","wire_target":"target","properties":{"description":"What it should be","readonly":false,"_name":"state","datainfo":{"type":"enum","members":{"closed":0,"open":1}}}}],"commands":[{"name":"cycle","description":"Opens and closes for ever","signature":"cycle()","long":true,"wire":"_cycle"}]}
-        "#]],
+        {"schema":1,"device":"shutter","type":"sim/shutter","class":"Writable","driver":"sim","driver_version":"1.0","description":"Beam shutter","members":[],"parameters":[{"name":"state","description":"What it is","access":"rw","limits":"","reading":{"path":"shutter.state","value":0,"text":"closed","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"value","wire_target":"target","properties":{"description":"What it is","readonly":true,"_name":"state","datainfo":{"type":"enum","members":{"closed":0,"open":1}}}},{"name":"status","description":"State of the device","access":"r","limits":"","reading":{"path":"shutter.status","value":[100,""],"text":"idle","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"status","wire_target":null,"properties":{"description":"State of the device","readonly":true,"datainfo":{"type":"tuple","members":[{"type":"int"},{"type":"string"}]}}},{"name":"target","description":"What it should be","access":"rw","limits":"","reading":{"path":"shutter.target","value":0,"text":"closed","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"target","wire_target":"target","properties":{"description":"What it should be","readonly":false,"_name":"state","datainfo":{"type":"enum","members":{"closed":0,"open":1}}}}],"commands":[]}
+    "#]],
     );
 }
 
@@ -247,28 +246,28 @@ fn watch_shows_values_then_changes_and_says_when_the_host_is_gone() {
     check(
         &["watch", "st*.*", "gauge"],
         expect![[r#"
-            2023-11-14 22:13:20.250 stage.position 0.000 mm
-            2023-11-14 22:13:20.250 stage.status idle
-            2023-11-14 22:13:20.250 stage.target 0.000 mm
-            2023-11-14 22:13:20.250 stage.target_limits (0, 45)
-            2023-11-14 22:13:20.250 stage.velocity 5.0 mm/s
-            2023-11-14 22:13:20.250 gauge.pressure error: no reply within 2 s (CommunicationFailed)
-            2023-11-14 22:13:21.250 gauge.pressure 12.5 Pa
-            2023-11-14 22:13:22.250 gauge.pressure 12.5 Pa (stale)
-            ! error: lost the host at ADDRESS: it closed the connection
-            [exit 69]
-        "#]],
+        2023-11-14 22:13:20.250 stage.position 0.000 mm
+        2023-11-14 22:13:20.250 stage.status idle
+        2023-11-14 22:13:20.250 stage.target 0.000 mm
+        2023-11-14 22:13:20.250 stage.target_limits (0, 45)
+        2023-11-14 22:13:20.250 stage.velocity 5.0 mm/s
+        2023-11-14 22:13:20.250 gauge.pressure error: no reply within 2 s (CommunicationFailed)
+        2023-11-14 22:13:21.250 gauge.pressure 12.5 Pa
+        2023-11-14 22:13:22.250 gauge.pressure 12.5 Pa (stale)
+        ! error: the host at ADDRESS is gone: it closed the connection
+        [exit 69]
+    "#]],
     );
     check(
         &["watch", "gauge", "--json"],
         expect![[r#"
-            {"path":"gauge.pressure","value":null,"error":{"class":"CommunicationFailed","text":"no reply within 2 s"},"unit":"Pa","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"error"}
-            {"path":"gauge.pressure","value":12.5,"text":"12.5","unit":"Pa","timestamp":"2023-11-14T22:13:21.250000000Z","quality":"good"}
-            {"path":"gauge.pressure","value":12.5,"text":"12.5","unit":"Pa","timestamp":"2023-11-14T22:13:22.250000000Z","quality":"stale"}
-            {"schema":1,"error":{"class":"ConnectionLost","text":"lost the host at ADDRESS: it closed the connection"}}
-            ! error: lost the host at ADDRESS: it closed the connection
-            [exit 69]
-        "#]],
+        {"path":"gauge.pressure","value":null,"error":{"class":"CommunicationFailed","text":"no reply within 2 s"},"unit":"Pa","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"error"}
+        {"path":"gauge.pressure","value":12.5,"text":"12.5","unit":"Pa","timestamp":"2023-11-14T22:13:21.250000000Z","quality":"good"}
+        {"path":"gauge.pressure","value":12.5,"text":"12.5","unit":"Pa","timestamp":"2023-11-14T22:13:22.250000000Z","quality":"stale"}
+        {"schema":1,"error":{"class":"ConnectionLost","text":"the host at ADDRESS is gone: it closed the connection"}}
+        ! error: the host at ADDRESS is gone: it closed the connection
+        [exit 69]
+    "#]],
     );
 }
 

@@ -68,11 +68,6 @@ impl Datainfo {
         serde_json::from_value(json.clone()).unwrap_or(Datainfo::Other)
     }
 
-    /// Whether it is a single number.
-    pub(crate) fn is_number(&self) -> bool {
-        matches!(self, Datainfo::Double(_) | Datainfo::Int(_) | Datainfo::Scaled(_))
-    }
-
     /// Unit of its numbers; empty if they have none.
     pub(crate) fn unit(&self) -> &str {
         match self {

@@ -29,12 +29,11 @@ pub(super) fn run(client: &mut Client, call: &Call, output: Output) -> Result<()
         path: path.clone(),
         deadline: deadline(&call.patience),
         output,
-        call: None,
     };
     let mut done = waiting.taken(&request)?;
     let mut outcome = "taken";
     if !call.patience.no_wait {
-        let ended = waiting.ended(&mut |_| {});
+        let ended = waiting.ended(&done, &mut |_| {});
         let ended = ended
             .map_err(|failure| waiting.ended_early(failure))?
             .into_result(&path, None)?;

@@ -7,7 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::format::{self, one_line, shortened};
 use crate::cli::names;
 use crate::cli::output::Output;
-use crate::cli::readings::{self, Limits};
+use crate::cli::readings;
 use crate::cli::table::Table;
 
 /// Widest value in the table.
@@ -65,7 +65,7 @@ fn whole(client: &Client, device: &Device, output: Output) -> Result<(), Failure
             parameter.name.as_str().into(),
             shortened(&value.unwrap_or_default(), CELL_CHARS).into(),
             parameter.unit().into(),
-            limits(client, device, parameter).text(parameter).into(),
+            limits(client, device, parameter).into(),
             access(parameter).into(),
             doc(&parameter.doc).into(),
         ]);
@@ -101,7 +101,12 @@ fn one_parameter(client: &Client, device: &Device, parameter: &Parameter, output
     if output.json {
         return output.object(parameter_json(client, device, parameter));
     }
-    let property = |name: &str| property(device, parameter, name);
+    let property = |name: &str| {
+        parameter.properties.get(name).map(|value| match value.as_str() {
+            Some(text) => text.to_owned(),
+            None => value.to_string(),
+        })
+    };
     let in_unit = |name: &str| property(name).map(|number| format!("{number} {}", parameter.unit()));
     let seconds = |name: &str| property(name).map(|number| format!("{number} s"));
     let value = latest(client, device, parameter).map(|reading| readings::with_unit(parameter, &reading.value));
@@ -110,7 +115,7 @@ fn one_parameter(client: &Client, device: &Device, parameter: &Parameter, output
         ("value", value),
         ("kind", Some(parameter.datainfo.noun())),
         ("unit", Some(parameter.unit().to_owned())),
-        ("limits", Some(limits(client, device, parameter).text(parameter))),
+        ("limits", Some(limits(client, device, parameter))),
         ("limits from", property("_origin")),
         ("access", Some(access(parameter).to_owned())),
         ("tolerance", in_unit("_tolerance")),
@@ -119,17 +124,6 @@ fn one_parameter(client: &Client, device: &Device, parameter: &Parameter, output
         ("on the wire", Some(device.on(&parameter.wire))),
     ];
     write_facts(&device.path(&parameter.name), rows, output)
-}
-
-/// A property of the parameter, of what is written for it, or of its limits: whichever has it.
-fn property(device: &Device, parameter: &Parameter, name: &str) -> Option<String> {
-    let wires = [parameter.wire_target.clone(), readings::limits_wire(device, parameter)];
-    let others = wires.into_iter().flatten().filter_map(|wire| device.accessible(&wire));
-    let value = [parameter]
-        .into_iter()
-        .chain(others)
-        .find_map(|parameter| parameter.properties.get(name))?;
-    Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
 fn one_command(device: &Device, command: &Command, output: Output) -> Result<(), Failure> {
@@ -165,7 +159,7 @@ fn parameter_json(client: &Client, device: &Device, parameter: &Parameter) -> Js
         "name": parameter.name,
         "description": parameter.doc,
         "access": access(parameter),
-        "limits": limits(client, device, parameter).to_json(),
+        "limits": limits(client, device, parameter),
         "reading": latest(client, device, parameter).map(|reading| readings::to_json(&path, parameter, reading)),
         "wire": parameter.wire,
         "wire_target": parameter.wire_target,
@@ -187,9 +181,9 @@ fn latest<'a>(client: &'a Client, device: &Device, parameter: &Parameter) -> Opt
     client.latest(&device.on(&parameter.wire))
 }
 
-fn limits(client: &Client, device: &Device, parameter: &Parameter) -> Limits {
+fn limits(client: &Client, device: &Device, parameter: &Parameter) -> String {
     let effective = readings::limits_wire(device, parameter).and_then(|wire| client.latest(&device.on(&wire)));
-    Limits::of(parameter, effective)
+    readings::limits(parameter, effective)
 }
 
 /// Whether a parameter only says what the limits of another are, and is shown there.

@@ -10,8 +10,8 @@ use crate::cli::client::{Client, Device, Node, Parameter, REPLY_TIMEOUT, Reading
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, Output};
 use crate::cli::progress::Progress;
-use crate::cli::waiting::{Ended, Waiting};
-use crate::cli::{format, input, interrupt, names, readings};
+use crate::cli::waiting::Waiting;
+use crate::cli::{input, interrupt, names, readings};
 
 /// What is being set, resolved.
 struct Job<'a> {
@@ -81,10 +81,13 @@ impl Job<'_> {
             path: self.path.clone(),
             deadline: deadline(&self.set.patience),
             output: self.output,
-            call: None,
         };
         let taken = waiting.taken(&request)?;
-        let ended = self.wait(&mut waiting, old.as_ref(), &taken)?;
+        let progress = self.progress(old.as_ref(), &taken);
+        let ended = waiting.ended(&taken, &mut |update| self.show(&progress, update));
+        // The bar goes before anything is written, or it would stay in between.
+        drop(progress);
+        let ended = ended.map_err(|failure| waiting.ended_early(failure))?;
         let final_json = ended
             .reading
             .as_ref()
@@ -92,39 +95,9 @@ impl Job<'_> {
         let ended = ended.into_result(&self.path, final_json)?;
         let new = match ended.reading {
             Some(reading) => reading,
-            None => self.verified(&taken, client.read(&self.device.on(&self.parameter.wire), &self.path)?),
+            None => client.read(&self.device.on(&self.parameter.wire), &self.path)?,
         };
-        if new.quality == "not verified" {
-            let target = readings::with_unit(self.parameter, &taken.value);
-            self.output
-                .note(&format!("{}: not verified that it is at {target}", self.path));
-        }
         self.write(client, old.as_ref(), &taken, &new, started.elapsed())
-    }
-
-    /// Waits for the end of the motion, and shows how far it has come.
-    fn wait(&self, waiting: &mut Waiting<'_>, old: Option<&Reading>, taken: &Reading) -> Result<Ended, Failure> {
-        let on = self.device.on(&self.parameter.wire);
-        let arrived = |client: &Client| client.latest(&on).is_some_and(|reading| reading.value == taken.value);
-        let progress = self.progress(old, taken);
-        let ended = match self.device.class == "Drivable" && self.parameter.wire == "value" {
-            true => waiting.begun(&arrived),
-            false => Ok(()),
-        };
-        let ended = ended.and_then(|()| waiting.ended(&mut |update| self.show(&progress, update)));
-        // The bar goes before anything is written, or it would stay in between.
-        drop(progress);
-        ended.map_err(|failure| waiting.ended_early(failure))
-    }
-
-    /// Marks a reading that is not what was asked for. Our hosts compare it themselves and know the tolerance; of other
-    /// nodes we know none.
-    fn verified(&self, taken: &Reading, mut new: Reading) -> Reading {
-        let text = |reading: &Reading| format::value(self.parameter, &reading.value);
-        if taken.call.is_none() && text(&new) != text(taken) {
-            new.quality = "not verified".to_owned();
-        }
-        new
     }
 
     fn progress(&self, old: Option<&Reading>, taken: &Reading) -> Progress {

@@ -1,9 +1,6 @@
 //! `[controllers.NAME]`.
 
-use baton_plugin_api::{
-    description::{ControllerDescription, LibraryDescription},
-    diagnostic::Diagnostic,
-};
+use baton_plugin_api::description::{ControllerDescription, LibraryDescription};
 
 use super::{Lookup, Resolver, Section};
 use crate::config::{ControllerConfig, raw::RawController};
@@ -81,8 +78,7 @@ impl<'a> Resolver<'a> {
     ) -> Option<serde_json::Value> {
         let options = self.options(section, &description.options);
         for reference in &options.references {
-            let message = format!("a controller cannot refer to `{}`", reference.text);
-            let error = Diagnostic::error(message).at(reference.place.clone());
+            let error = reference.error(format!("a controller cannot refer to `{}`", reference.text));
             self.report(error.help("only devices that stand alone refer to other devices"));
         }
         options.is_sound.then_some(options.json)

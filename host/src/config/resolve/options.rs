@@ -27,6 +27,13 @@ pub(super) struct Reference {
     pub(super) to_device: bool,
 }
 
+impl Reference {
+    /// An error about it.
+    pub(super) fn error(&self, message: String) -> Diagnostic {
+        Diagnostic::error(message).at(self.place.clone())
+    }
+}
+
 impl Resolver<'_> {
     /// The options of `section`.
     pub(super) fn options(&self, section: &Section<'_>, schema: &Schema) -> Options {

@@ -111,8 +111,10 @@ impl Settings<'_, '_> {
     }
 
     fn setting<T>(&self, key: &str, value: Option<T>) -> Option<Setting<T>> {
-        let origin = self.section.origin(&self.path(key));
-        value.map(|value| Setting { value, origin })
+        value.map(|value| Setting {
+            value,
+            origin: self.section.origin(&self.path(key)),
+        })
     }
 
     fn limits(&self, lower: &RawQuantity, upper: &RawQuantity) -> Option<Setting<(f64, f64)>> {

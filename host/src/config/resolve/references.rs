@@ -2,7 +2,11 @@
 
 use std::collections::HashMap;
 
-use baton_plugin_api::diagnostic::Diagnostic;
+use baton_plugin_api::{
+    description::TableDescription,
+    diagnostic::{Diagnostic, list},
+    source::Node,
+};
 
 use super::{Resolver, device::Device, options::Reference};
 use crate::config::{DeviceConfig, MemberConfig};
@@ -39,7 +43,7 @@ pub(super) fn resolve(resolver: &Resolver<'_>, mut devices: Vec<Device<'_>>) -> 
 
 /// A composite waits for its members; on a controller's worker it would keep the line to itself meanwhile.
 fn check_worker(resolver: &Resolver<'_>, device: &Device<'_>) {
-    let controller = device.config.as_ref().and_then(|config| config.controller.as_ref());
+    let controller = device.section.node(&["controller"]).and_then(Node::as_str);
     if let (Some(first), Some(controller)) = (device.references.first(), controller) {
         let name = device.section.name();
         let message = format!("`{name}` refers to another device, so it cannot be on a controller");
@@ -51,8 +55,8 @@ fn check_worker(resolver: &Resolver<'_>, device: &Device<'_>) {
     }
 }
 
+/// The member that a reference is to; `None` if there is none, which is reported.
 fn resolve_one(resolver: &Resolver<'_>, reference: &Reference, devices: &[Device<'_>]) -> Option<MemberConfig> {
-    let error = |message: String| Diagnostic::error(message).at(reference.place.clone());
     let (name, parameter) = match reference.text.split_once(['.', ':']) {
         Some((name, parameter)) => (name, Some(parameter)),
         None => (reference.text.as_str(), None),
@@ -60,44 +64,54 @@ fn resolve_one(resolver: &Resolver<'_>, reference: &Reference, devices: &[Device
     let Some(device) = devices.iter().find(|device| device.section.name() == name) else {
         if resolver.everything_is_read {
             let names = devices.iter().map(|device| device.section.name());
-            resolver.report(error(format!("there is no device `{name}`")).help_names(name, "devices", names));
+            resolver.report(
+                reference
+                    .error(format!("there is no device `{name}`"))
+                    .help_names(name, "devices", names),
+            );
         }
         return None;
     };
-    let member = |parameter: Option<String>| MemberConfig {
-        device: name.to_owned(),
-        parameter,
-    };
-    if reference.to_device {
-        if let Some(parameter) = parameter {
-            let help = format!("write `\"{name}\"`");
-            resolver.report(error(format!("a device is due here, not its parameter `{parameter}`")).help(help));
+    let parameter = match (reference.to_device, parameter) {
+        (true, None) => None,
+        (true, Some(parameter)) => {
+            let error = reference.error(format!("a device is due here, not its parameter `{parameter}`"));
+            resolver.report(error.help(format!("write `\"{name}\"`")));
             return None;
         }
-        return Some(member(None));
-    }
-    let table = device.table.as_ref()?;
-    let wanted = parameter
-        .filter(|parameter| !["value", "target"].contains(parameter))
-        .or(table.main.as_deref());
-    match wanted {
-        Some(wanted) if table.parameters.iter().any(|p| p.name == wanted) => Some(member(Some(wanted.to_owned()))),
+        (false, parameter) => Some(resolve_parameter(
+            resolver,
+            reference,
+            name,
+            device.table.as_ref()?,
+            parameter,
+        )?),
+    };
+    let device = name.to_owned();
+    Some(MemberConfig { device, parameter })
+}
+
+/// The parameter that is named, or the main one.
+fn resolve_parameter(
+    resolver: &Resolver<'_>,
+    reference: &Reference,
+    device: &str,
+    table: &TableDescription,
+    named: Option<&str>,
+) -> Option<String> {
+    let named = named.filter(|name| !["value", "target"].contains(name));
+    let names = table.parameters.iter().map(|parameter| parameter.name.as_str());
+    match named.or(table.main.as_deref()) {
+        Some(wanted) if names.clone().any(|name| name == wanted) => Some(wanted.to_owned()),
         Some(wanted) => {
-            let names = table.parameters.iter().map(|p| p.name.as_str());
-            resolver.report(error(format!("`{name}` has no parameter `{wanted}`")).help_names(
-                wanted,
-                "parameters",
-                names,
-            ));
+            let error = reference.error(format!("`{device}` has no parameter `{wanted}`"));
+            resolver.report(error.help_names(wanted, "parameters", names));
             None
         }
         None => {
-            let names: Vec<_> = table.parameters.iter().map(|p| format!("{name}.{}", p.name)).collect();
-            let help = format!(
-                "name one: {}",
-                baton_plugin_api::diagnostic::list(names.iter().map(String::as_str))
-            );
-            resolver.report(error(format!("`{name}` has no main parameter")).help(help));
+            let paths: Vec<_> = names.map(|name| format!("{device}.{name}")).collect();
+            let error = reference.error(format!("`{device}` has no main parameter"));
+            resolver.report(error.help(format!("name one: {}", list(paths.iter().map(String::as_str)))));
             None
         }
     }

@@ -1,8 +1,10 @@
 //! Tables of the config with the place they stand at.
 
+use std::ops::Range;
+
 use baton_plugin_api::{
     diagnostic::{Diagnostic, Place, nearest},
-    source::{Node, Source, Tree},
+    source::{Entry, Node, Source, Tree},
 };
 use schemars::Schema;
 use serde::de::DeserializeOwned;
@@ -27,6 +29,7 @@ pub(super) struct Parsed {
 pub(super) struct Section<'a> {
     parsed: &'a Parsed,
     path: Vec<&'a str>,
+    entry: &'a Entry,
 }
 
 impl Parsed {
@@ -57,8 +60,10 @@ impl Parsed {
 
     /// The section of a path of keys, if it is there.
     pub(super) fn section<'a>(&'a self, path: &[&'a str]) -> Option<Section<'a>> {
-        self.tree.get(path)?;
+        let (key, above) = path.split_last()?;
+        let entry = self.tree.get(above)?.entry(key)?;
         Some(Section {
+            entry,
             parsed: self,
             path: path.to_vec(),
         })
@@ -84,6 +89,7 @@ pub(super) fn named<'a>(parsed: &'a [Parsed], table: &'a str) -> Vec<Section<'a>
         entries.iter().map(move |entry| Section {
             parsed: file,
             path: vec![table, entry.key.as_str()],
+            entry,
         })
     });
     sections.collect()
@@ -103,7 +109,7 @@ impl<'a> Section<'a> {
     /// Where it stands among all files: the file's number and the byte.
     pub(super) fn position(&self, parsed: &[Parsed]) -> (usize, usize) {
         let file = parsed.iter().position(|file| std::ptr::eq(file, self.parsed));
-        (file.unwrap_or(parsed.len()), self.key_place(&[]).span.start)
+        (file.unwrap_or(parsed.len()), self.entry.key_span.start)
     }
 
     /// Reads it, without what is wrong in it; `None` if too little is left.
@@ -132,7 +138,7 @@ impl<'a> Section<'a> {
 
     /// What is at a path below.
     pub(super) fn node(&self, below: &[&str]) -> Option<&'a Node> {
-        self.parsed.tree.get(&self.full(below))
+        self.entry.node.at(below)
     }
 
     /// The tree that it is in.
@@ -147,12 +153,37 @@ impl<'a> Section<'a> {
 
     /// The place of the value at a path below, or of the nearest thing above.
     pub(super) fn place(&self, below: &[&str]) -> Place {
-        self.parsed.tree.place_of(&self.full(below))
+        let span = self.nearest(below).map_or(&self.entry.node.span, |node| &node.span);
+        self.parsed.tree.source().place(span.clone())
     }
 
     /// The place of the key at a path below, or of the nearest thing above.
     pub(super) fn key_place(&self, below: &[&str]) -> Place {
-        self.parsed.tree.key_place_of(&self.full(below))
+        self.parsed.tree.source().place(self.key_span(below))
+    }
+
+    /// What is at a path below, or the nearest thing above that is there.
+    fn nearest(&self, below: &[&str]) -> Option<&'a Node> {
+        (1..=below.len()).rev().find_map(|n| self.entry.node.at(&below[..n]))
+    }
+
+    fn key_span(&self, below: &[&str]) -> Range<usize> {
+        let key = |n: usize| {
+            let (key, above) = below[..n].split_last()?;
+            self.entry.node.at(above)?.entry(key)
+        };
+        let entry = (1..=below.len()).rev().find_map(key).unwrap_or(self.entry);
+        entry.key_span.clone()
+    }
+
+    /// The line of the key at a path below.
+    pub(super) fn origin(&self, below: &[&str]) -> Origin {
+        let source = self.parsed.tree.source();
+        let (line, _) = source.position(self.key_span(below).start);
+        Origin {
+            file: source.name().into(),
+            line,
+        }
     }
 
     /// An error about the value at a path below.
@@ -163,14 +194,5 @@ impl<'a> Section<'a> {
     /// An error about the key at a path below.
     pub(super) fn key_error(&self, below: &[&str], message: impl Into<String>) -> Diagnostic {
         Diagnostic::error(message).at(self.key_place(below))
-    }
-
-    /// The line of the key at a path below.
-    pub(super) fn origin(&self, below: &[&str]) -> Origin {
-        let place = self.key_place(below);
-        Origin {
-            file: place.file.into(),
-            line: place.line,
-        }
     }
 }
