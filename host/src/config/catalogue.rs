@@ -7,8 +7,6 @@ use baton_plugin_api::{
     description::{LibraryDescription, TableDescription},
 };
 
-use crate::plugin::{Drivers, Library};
-
 /// The drivers there are.
 ///
 /// With an empty catalogue everything that needs a driver is passed over, with a warning for each driver.
@@ -54,28 +52,6 @@ impl Catalogue for NoDrivers {
         _: &serde_json::Value,
     ) -> Result<TableDescription, Error> {
         Err(not_there(driver))
-    }
-}
-
-/// The drivers that were loaded.
-impl Catalogue for Drivers {
-    fn driver(&self, name: &str) -> Option<&LibraryDescription> {
-        self.library(name).map(Library::description)
-    }
-
-    fn drivers(&self) -> Vec<&LibraryDescription> {
-        self.libraries().iter().map(Library::description).collect()
-    }
-
-    fn describe_device(
-        &self,
-        driver: &str,
-        controller: Option<&str>,
-        device_type: &str,
-        options: &serde_json::Value,
-    ) -> Result<TableDescription, Error> {
-        let library = self.library(driver).ok_or_else(|| not_there(driver))?;
-        library.describe_device(controller, device_type, &options.to_string())
     }
 }
 
