@@ -1,4 +1,4 @@
-//! The command line: a client of a running host, over the same wire as any other.
+//! The command line: `run` is the host; the rest is a client of a running host, over the same wire as any other.
 //!
 //! [`main`] parses the arguments (`args`) and runs one command (`commands`). A command asks the host through `client`,
 //! which knows the protocol and no terminal, and writes through `output`, which knows the terminal and no protocol.
@@ -13,6 +13,7 @@ mod failure;
 mod format;
 mod input;
 mod interrupt;
+mod lab_file;
 mod names;
 mod output;
 mod progress;
@@ -29,8 +30,8 @@ use output::Output;
 
 /// Runs the program `baton` with the arguments of this process.
 ///
-/// Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 69 no host there, 73 locked by another, 75 timed out, 130
-/// ended by Ctrl-C.
+/// Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 69 no host there, 73 locked by another, 75 timed out, 78
+/// a bad config, 130 ended by Ctrl-C.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let output = Output {

@@ -10,7 +10,8 @@ use super::input::duration;
 
 const AFTER_HELP: &str = "\
 Paths: stage.position is a parameter of the device stage, stage alone its main parameter.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 69 host not reachable, 73 locked by another, 75 timeout, 130 Ctrl-C.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 69 host not reachable, 73 locked by another, 75 timeout,
+78 bad config, 130 Ctrl-C.
 Example: baton set stage.position \"2 mm\"";
 
 /// Looks after the devices of a lab.
@@ -48,6 +49,18 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Check a config, and say everything that is wrong with it
+    ///
+    /// Exit codes: 0 sound, 78 not, 3 if there are warnings and --deny-warnings is given.
+    #[command(after_help = "Examples:\n  baton check config/quickstart.toml\n  baton check lab/ --offline --json")]
+    Check(Check),
+    /// Write the JSON Schema of configs, with the options of the drivers there are, for editors
+    #[command(after_help = "Example: baton schema > config/lab.schema.json")]
+    Schema {
+        /// A folder with drivers; may be given several times
+        #[arg(long = "drivers", value_name = "DIR")]
+        folders: Vec<PathBuf>,
+    },
     /// List the devices with status and value
     #[command(after_help = "Example: baton list")]
     List,
@@ -105,6 +118,31 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+/// Where drivers are, and which machine this is.
+#[derive(Args, Debug)]
+pub(crate) struct Places {
+    /// A folder with drivers, searched before all others; may be given several times
+    #[arg(long = "drivers", value_name = "DIR")]
+    pub(crate) drivers: Vec<PathBuf>,
+    /// Which [host.NAME] of the config counts, if it is not that of this machine's own name
+    #[arg(long, env = "BATON_MACHINE", value_name = "NAME")]
+    pub(crate) machine: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// The config: a TOML file, or a folder of them
+    pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) places: Places,
+    /// Do not look for drivers; check what the config says by itself
+    #[arg(long, conflicts_with = "drivers")]
+    pub(crate) offline: bool,
+    /// Take warnings for errors (exit code 3)
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
 }
 
 /// How a reading is written.

@@ -1,11 +1,13 @@
 //! One file for each command that has something to do.
 
 mod call;
+mod check;
 mod completions;
 mod describe;
 mod drivers;
 mod get;
 mod list;
+mod schema;
 mod set;
 mod status;
 mod stop;
@@ -20,6 +22,8 @@ use super::output::Output;
 pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> {
     let global = &arguments.global;
     match &arguments.command {
+        Command::Check(check) => check::run(check, output),
+        Command::Schema { folders } => schema::run(folders, output),
         Command::List => list::run(&mut connect(global)?, output),
         Command::Describe { path } => describe::run(&mut connect(global)?, path, output),
         Command::Get(get) => get::run(&mut connect(global)?, get, output),

@@ -3,10 +3,12 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use baton_plugin_api::diagnostic::Diagnostic;
 use serde_json::{Value as Json, json};
 
 use super::failure::Failure;
 use super::table::Table;
+use crate::config::render;
 
 /// Version of the JSON forms. It grows when a key changes its meaning or goes.
 const SCHEMA: u32 = 1;
@@ -42,6 +44,14 @@ impl Output {
             all.extend(object);
         }
         self.line(&all.to_string())
+    }
+
+    /// Draws what is wrong with a file for people.
+    pub(crate) fn diagnostics(self, diagnostics: &[Diagnostic]) {
+        if !diagnostics.is_empty() {
+            // The stream takes the colours away where nobody wants them.
+            message(render::text(diagnostics, true).trim_end());
+        }
     }
 
     /// Writes a message for people.

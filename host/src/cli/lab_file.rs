@@ -1,0 +1,74 @@
+//! A config with its drivers, read from this machine's files: what `run`, `check` and `schema` begin with.
+
+use std::path::{Path, PathBuf};
+
+use baton_plugin_api::diagnostic::Diagnostic;
+
+use super::failure::Failure;
+use crate::{
+    config::{Files, NoDrivers, Resolution, System, resolve},
+    plugin::{Drivers, Loader, SearchPath},
+};
+
+/// A config as it came out.
+pub(super) struct LabFile {
+    pub(super) drivers: Drivers,
+    pub(super) resolution: Resolution,
+}
+
+/// Whether drivers are loaded to check a config against them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Against {
+    Drivers,
+    /// Only what the config says by itself.
+    Nothing,
+}
+
+/// Loads the drivers: of the folders given, then of the config's, of `BATON_DRIVER_PATH`, and beside this program.
+pub(super) fn load_drivers(folders: &[PathBuf], of_config: Vec<PathBuf>) -> Result<Drivers, Failure> {
+    let mut loader = Loader::new().map_err(|error| Failure::Request(format!("cannot load drivers: {error}")))?;
+    let named = folders.iter().cloned().chain(of_config);
+    Ok(loader.scan(&SearchPath::named(named).with_variable().with_executable()))
+}
+
+/// Reads a config and resolves it.
+pub(super) fn read(
+    path: &Path,
+    folders: &[PathBuf],
+    machine: Option<&str>,
+    against: Against,
+) -> Result<LabFile, Failure> {
+    let machine = machine.map_or_else(hostname, str::to_owned);
+    let files = match Files::read(path) {
+        Ok(files) => files,
+        Err(diagnostics) => return Ok(LabFile::unread(diagnostics)),
+    };
+    if against == Against::Nothing {
+        let resolution = resolve(&files, &NoDrivers, &System, Some(&machine));
+        return Ok(LabFile {
+            drivers: Drivers::default(),
+            resolution,
+        });
+    }
+    let drivers = load_drivers(folders, files.driver_folders(Some(&machine)))?;
+    let resolution = resolve(&files, &drivers, &System, Some(&machine));
+    Ok(LabFile { drivers, resolution })
+}
+
+impl LabFile {
+    fn unread(diagnostics: Vec<Diagnostic>) -> Self {
+        let resolution = Resolution {
+            config: None,
+            diagnostics,
+        };
+        LabFile {
+            drivers: Drivers::default(),
+            resolution,
+        }
+    }
+}
+
+/// The name of this machine, which chooses its `[host.NAME]`.
+fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
