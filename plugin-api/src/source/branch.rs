@@ -39,9 +39,13 @@ pub(super) fn check<'a>(walk: &Walk<'a>, node: &Node, branches: &'a [Json], at: 
 
 /// The strings that a shape consists of, if it is a list of them.
 fn choices(shape: &Json) -> Vec<Json> {
-    match (shape.get("const"), &shape["enum"]) {
-        (Some(one), _) => vec![one.clone()],
-        (None, Json::Array(all)) => all.clone(),
+    match (shape.get("const"), &shape["enum"], &shape["oneOf"]) {
+        (Some(one), _, _) => vec![one.clone()],
+        (None, Json::Array(all), _) => all.clone(),
+        // So schemars writes an enum whose variants have doc comments.
+        (None, _, Json::Array(variants)) if variants.iter().all(|variant| !choices(variant).is_empty()) => {
+            variants.iter().flat_map(choices).collect()
+        }
         _ => Vec::new(),
     }
 }

@@ -20,6 +20,7 @@ struct Instrument {
     parity: Option<Parity>,
     transport: Option<Transport>,
     format: Option<Format>,
+    framing: Option<Framing>,
     #[serde(default)]
     commands: std::collections::BTreeMap<String, Command>,
 }
@@ -38,6 +39,14 @@ struct Command {
 enum Line {
     Text(String),
     Both { read: String, write: String },
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "only the schema is of interest")]
+enum Framing {
+    Word(Parity),
+    Table { parity: Parity },
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -208,6 +217,14 @@ fn of_alternatives_the_one_that_was_meant_is_explained() {
         expect![[r#"
             x.toml:2:32: error: `digits` must be an integer, not a string
                 |'a'|
+        "#]],
+    );
+    check(
+        "name = 'x'\nframing = 'evn'",
+        expect![[r#"
+            x.toml:2:11: error: `framing` cannot be `evn`
+                |'evn'|
+                help: did you mean `even`? (choices: `none`, `even`, `odd`)
         "#]],
     );
     check(
