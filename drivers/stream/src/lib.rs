@@ -1,1 +1,175 @@
-//! d
+//! A driver for instruments that speak lines of text, described in a TOML file: no code, no compiler.
+//!
+//! The instrument file, `bath.toml`:
+//! ```toml
+//! [instrument]
+//! name = "Julabo FP50"
+//!
+//! [line]
+//! terminator = { send = "\r", reply = "\r\n" }
+//!
+//! [parameters.temperature]
+//! unit = "degC"
+//! read = { send = "IN_PV_00", expect = "{:f}" }
+//! ```
+//! and the device in the lab's config:
+//! ```toml
+//! [devices.bath]
+//! driver = "stream"
+//! type = "instrument"
+//! options = { file = "bath.toml", address = "tcp://10.0.0.7:4001" }
+//! ```
+//!
+//! The way of one read:
+//! 1. [`file`] has read the instrument file once, when the table was asked for: structure against the schema of its
+//!    serde structs, then meaning, and either every mistake with its place or a [`script`].
+//! 2. [`instrument`] makes sure that the line owes no answer to an earlier question, and prints the question.
+//! 3. [`line`] throws away what came unasked, sends, and waits in slices for a whole line.
+//! 4. [`template`] takes the reply apart; what does not fit is an error that shows expected and got.
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod fake;
+pub mod file;
+mod instrument;
+mod line;
+mod script;
+mod template;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::time::Duration;
+
+use baton_plugin_api::{Context, Device, Error, ErrorKind, FilePath, Host, Result, Table, Value, export_driver};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use instrument::Instrument;
+use instrument::Write;
+use line::{Address, Line, Tcp, Uncancelled};
+use script::{Parameter, Script};
+
+/// Options of an instrument.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// The instrument file, which says what to send and what comes back.
+    #[schemars(extend("fileSchema" = file::schema()))]
+    file: FilePath,
+    /// Where the instrument listens: `"tcp://192.168.1.20:5000"`.
+    address: String,
+    /// How long it may take to reply, instead of what the instrument file says.
+    #[schemars(extend("unit" = "s"), range(min = 0.001, max = 3600.0))]
+    reply_timeout: Option<f64>,
+    /// How long connecting may take, instead of what the instrument file says.
+    #[schemars(extend("unit" = "s"), range(min = 0.001, max = 3600.0))]
+    connect_timeout: Option<f64>,
+}
+
+impl Options {
+    fn script(&self) -> Result<Script> {
+        let mut script = file::read(self.file.as_path())?;
+        if let Some(limit) = seconds(self.reply_timeout)? {
+            script.manner.reply_timeout = limit;
+        }
+        if let Some(limit) = seconds(self.connect_timeout)? {
+            script.connect_timeout = limit;
+        }
+        Ok(script)
+    }
+
+    fn address(&self) -> Result<Address> {
+        Address::parse(&self.address).map_err(|wrong| Error::new(ErrorKind::WrongType, wrong))
+    }
+}
+
+fn seconds(option: Option<f64>) -> Result<Option<Duration>> {
+    let duration = option.map(Duration::try_from_secs_f64).transpose();
+    duration.map_err(|error| Error::new(ErrorKind::WrongType, format!("a timeout of {option:?} s: {error}")))
+}
+
+impl Device for Instrument {
+    type Options = Options;
+
+    const TYPE: &'static str = "instrument";
+    const TABLE_FROM_OPTIONS: bool = true;
+
+    fn open(options: Options, _: Host) -> Result<Self> {
+        let (script, address) = (options.script()?, options.address()?);
+        let tcp = Tcp::connect(address.clone(), script.connect_timeout, script.manner.reply_timeout)
+            .map_err(|error| Error::communication(format!("cannot connect to {address}: {error}")))?;
+        let line = Line::new(address.to_string(), script.manner.clone(), tcp);
+        Instrument::open(line, script, &Uncancelled::OPENING)
+    }
+
+    fn table(table: &mut Table<Self>) {
+        table.doc("An instrument that speaks lines of text, described in a file");
+    }
+
+    fn table_for(options: &Options, table: &mut Table<Self>) -> Result<()> {
+        options.address()?;
+        describe(options.script()?, table);
+        Ok(())
+    }
+}
+
+export_driver!(Instrument);
+
+/// Puts everything of a script into the table.
+fn describe(script: Script, table: &mut Table<Instrument>) {
+    let limit = script.longest_call();
+    table.doc(script.doc);
+    let main = script.parameters.iter().position(|p| p.main).unwrap_or(0);
+    for (index, parameter) in script.parameters.into_iter().enumerate() {
+        let write = Write::of(&parameter, index == main);
+        describe_parameter(parameter, write, limit, table);
+    }
+    for command in script.commands {
+        let exchange = command.exchange;
+        table
+            .command(command.name)
+            .doc(command.doc)
+            .timeout(limit)
+            .run(move |instrument: &mut Instrument, cx: &Context<'_>| instrument.run(&exchange, cx));
+    }
+    if let Some(query) = script.status {
+        table.status(move |instrument, cx| instrument.status(&query, cx));
+    }
+    if let Some(stop) = script.stop {
+        table.stop(move |instrument, cx| instrument.stop(&stop, cx));
+    }
+}
+
+fn describe_parameter(parameter: Parameter, write: Option<Write>, limit: Duration, table: &mut Table<Instrument>) {
+    let mut row = table
+        .parameter::<Value>(parameter.name)
+        .datatype(parameter.datatype)
+        .doc(parameter.doc)
+        .unit(parameter.unit)
+        .timeout(limit);
+    if parameter.main {
+        row = row.main();
+    }
+    if let Some((lower, upper)) = parameter.limits {
+        row = row.limits(lower..=upper);
+    }
+    if let Some(tolerance) = parameter.tolerance {
+        row = row.tolerance(tolerance);
+    }
+    if let Some(digits) = parameter.digits {
+        row = row.digits(digits);
+    }
+    if let Some(interval) = parameter.poll {
+        row = row.poll(interval);
+    }
+    if let Some(limit) = parameter.motion_timeout {
+        row = row.motion_timeout(limit);
+    }
+    if let Some(read) = parameter.read {
+        row = row.read(move |instrument, cx| instrument.read(&read, cx));
+    }
+    if let Some(write) = write {
+        row.write(move |instrument, value, cx| instrument.write(&write, &value, cx));
+    }
+}

@@ -1,0 +1,242 @@
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::file::Encoding;
+use baton_plugin_api::Value;
+
+/// A template bound to a number, an integer (`int`), text (`text`) or an enum of `off` (0), `on` (1) and `boost` (10).
+fn format(kind: &str, text: &str) -> Format {
+    let template = parse(text, Encoding::Utf8).unwrap_or_else(|slips| panic!("{text}: {slips:?}"));
+    Format::bind(template, |placeholder| {
+        let plain = |radix| NumberFormat::plain(radix);
+        Some(match (kind, &placeholder.conversion) {
+            (_, Conversion::Skip) => return None,
+            ("int", Conversion::Number(format)) => Codec::Integer(*format),
+            (_, Conversion::Number(format)) => Codec::Number(*format),
+            ("int", _) => Codec::Integer(plain(Radix::Decimal)),
+            ("number", _) => Codec::Number(plain(Radix::Float(FloatStyle::Fixed))),
+            ("text", _) => Codec::Text,
+            _ => {
+                let member = |name: &str, bytes: &[u8]| (name.to_owned(), bytes.to_vec());
+                Codec::Enum(vec![member("off", b"0"), member("on", b"1"), member("boost", b"10")])
+            }
+        })
+    })
+}
+
+#[track_caller]
+fn check_print(lines: &[(&str, &str, Value)], expected: Expect) {
+    let mut out = String::new();
+    for (kind, template, value) in lines {
+        let printed = format(kind, template).print(value, Encoding::Utf8, b"\r");
+        let told = printed.map_or_else(|error| format!("error: {error}"), |line| crate::text::show(&line));
+        out.push_str(&format!("{template} of {value:?}: {told}\n"));
+    }
+    expected.assert_eq(&out);
+}
+
+#[track_caller]
+fn check_scan(lines: &[(&str, &str, &[u8])], expected: Expect) {
+    let mut out = String::new();
+    for (kind, template, reply) in lines {
+        let format = format(kind, template);
+        out.push_str(&match format.scan(reply, Encoding::Utf8) {
+            Ok(value) => format!("{template} {}: {value:?}\n", crate::text::show(reply)),
+            Err(mismatch) => format!("{}\n", mismatch.explain(&format, reply)),
+        });
+    }
+    expected.assert_eq(&out);
+}
+
+#[test]
+fn values_are_printed_as_the_placeholder_says() {
+    check_print(
+        &[
+            ("number", "OUT_SP_00 {:.2f}", Value::Float(24.567)),
+            ("number", "{}", Value::Float(0.1)),
+            ("number", "{:+.1f}", Value::Float(3.0)),
+            ("number", "{:.2f}", Value::Float(-0.001)),
+            ("number", "{:08.3f}", Value::Float(-1.5)),
+            ("number", "{:8.3f}|", Value::Float(-1.5)),
+            ("number", "{:.3e}", Value::Float(12345.0)),
+            ("number", "{:.1e}", Value::Float(-2.5e-120)),
+            ("number", "{:d}", Value::Float(2.6)),
+            ("number", "{:d}", Value::Float(1e300)),
+            ("number", "{:f}", Value::Float(f64::NAN)),
+            ("int", "{:04d}", Value::Int(-7)),
+            ("int", "{:X}", Value::Int(255)),
+            ("int", "{:x}", Value::Int(-1)),
+            ("enum", "MODE {}", Value::Text("boost".into())),
+            ("enum", "MODE {}", Value::Text("turbo".into())),
+            ("text", "NAME {}", Value::Text("a\rSTOP".into())),
+            ("text", "{{{}}}\\x02", Value::Text("µ".into())),
+        ],
+        expect![[r#"
+            OUT_SP_00 {:.2f} of Float(24.567): `OUT_SP_00 24.57`
+            {} of Float(0.1): `0.1`
+            {:+.1f} of Float(3.0): `+3.0`
+            {:.2f} of Float(-0.001): `0.00`
+            {:08.3f} of Float(-1.5): `-001.500`
+            {:8.3f}| of Float(-1.5): `  -1.500|`
+            {:.3e} of Float(12345.0): `1.234e+04`
+            {:.1e} of Float(-2.5e-120): `-2.5e-120`
+            {:d} of Float(2.6): `3`
+            {:d} of Float(1e300): error: 1e300 cannot be written as a whole number
+            {:f} of Float(NaN): error: NaN cannot be written as a number
+            {:04d} of Int(-7): `-007`
+            {:X} of Int(255): `FF`
+            {:x} of Int(-1): error: -1 cannot be written as a hexadecimal number
+            MODE {} of Text("boost"): `MODE 10`
+            MODE {} of Text("turbo"): error: `turbo` is none of its values
+            NAME {} of Text("a\rSTOP"): error: `NAME a\rSTOP` has the end of the line, `\r`, within it
+            {{{}}}\x02 of Text("µ"): `{µ}\x02`
+        "#]],
+    );
+}
+
+#[test]
+fn replies_are_taken_apart_to_the_last_byte() {
+    check_scan(
+        &[
+            ("number", "{:f}", b"24.0"),
+            ("number", "{:f}", b"  -1.25E+01"),
+            ("number", "{:f}", b".5"),
+            ("number", "{:f}", b"+5."),
+            ("number", "{} degC", b"24 degC"),
+            ("number", "{:f}e", b"2e"),
+            ("number", "{:d} {_}", b"03 REMOTE START"),
+            ("number", "{:x}", b"ff"),
+            ("int", "{:d}", b"-007"),
+            ("enum", "{}", b"10"),
+            ("enum", "{},{_}", b"1,OK"),
+            ("text", "\"{}\"", b"\"a \"quoted\" word\""),
+            ("text", "<{}>", b"<>"),
+            ("text", "{_}:{}", b"ID:a:b"),
+            ("text", "", b""),
+        ],
+        expect![[r#"
+            {:f} `24.0`: Some(Float(24.0))
+            {:f} `  -1.25E+01`: Some(Float(-12.5))
+            {:f} `.5`: Some(Float(0.5))
+            {:f} `+5.`: Some(Float(5.0))
+            {} degC `24 degC`: Some(Float(24.0))
+            {:f}e `2e`: Some(Float(2.0))
+            {:d} {_} `03 REMOTE START`: Some(Float(3.0))
+            {:x} `ff`: Some(Float(255.0))
+            {:d} `-007`: Some(Int(-7))
+            {} `10`: Some(Text("boost"))
+            {},{_} `1,OK`: Some(Text("on"))
+            "{}" `"a "quoted" word"`: Some(Text("a \"quoted\" word"))
+            <{}> `<>`: Some(Text(""))
+            {_}:{} `ID:a:b`: Some(Text("a:b"))
+             ``: None
+        "#]],
+    );
+}
+
+#[test]
+fn what_does_not_fit_is_shown_with_what_was_expected() {
+    check_scan(
+        &[
+            ("number", "T={:f}", b"err: not idle"),
+            ("number", "{:f}", b""),
+            ("number", "{:f}", b"24.0C\x02"),
+            ("number", "{:f}", b"\xff\xfe"),
+            ("number", "{:f}", b"1e999"),
+            ("number", "{:f}", b"nan"),
+            ("number", "{:f}", b"-"),
+            ("int", "{:d}", b"1.5"),
+            ("int", "{:d}", b"99999999999999999999"),
+            ("enum", "{}", b"2"),
+            ("text", "<{}>", b"<a"),
+            ("text", "{}", b"\xff"),
+            ("text", "", b"?"),
+        ],
+        expect![[r#"
+            expected `T={:f}`, got `err: not idle` (`T=` is missing at its start)
+            expected `{:f}`, got an empty line
+            expected `{:f}`, got `24.0C\x02` (`C\x02` is too much)
+            expected `{:f}`, got `\xff\xfe` (a number is missing at its start)
+            expected `{:f}`, got `1e999` (`1e999` is too great)
+            expected `{:f}`, got `nan` (a number is missing at its start)
+            expected `{:f}`, got `-` (a number is missing at its start)
+            expected `{:d}`, got `1.5` (`.5` is too much)
+            expected `{:d}`, got `99999999999999999999` (`99999999999999999999` is too great)
+            expected `{}`, got `2` (one of `0`, `1`, `10` is missing at its start)
+            expected `<{}>`, got `<a` (`>` is missing at its end)
+            expected `{}`, got `\xff` (`\xff` is no text)
+            expected an empty line, got `?` (`?` is too much)
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_printed_is_read_back() {
+    let formats = ["{:f}", "{:e}", "{}", "A{:.9f}B", "{:020.9f}", "{:+.15e}"];
+    let numbers = [
+        0.0,
+        -0.5,
+        1.0,
+        12.345678,
+        -1234.5,
+        1e-7,
+        6.02e23,
+        f64::MIN_POSITIVE,
+        1e308,
+    ];
+    for (text, x) in formats.iter().flat_map(|f| numbers.map(|x| (*f, x))) {
+        let format = format("number", text);
+        let line = format.print(&Value::Float(x), Encoding::Ascii, b"\n").unwrap();
+        let Ok(Some(Value::Float(back))) = format.scan(&line, Encoding::Ascii) else {
+            panic!("{text} of {x} does not come back from {line:?}")
+        };
+        let Some(Codec::Number(number)) = format.codec() else {
+            unreachable!()
+        };
+        let within = number.rounding(Some(x.abs())).unwrap_or(0.0);
+        assert!(
+            (back - x).abs() <= within * 1.000_001,
+            "{text}: {x} came back as {back}"
+        );
+    }
+}
+
+#[test]
+fn the_tolerance_is_half_a_unit_of_the_last_digit() {
+    let within = |text: &str, most| match format("number", text).codec() {
+        Some(Codec::Number(format)) => format.rounding(most),
+        _ => None,
+    };
+    assert_eq!(within("{:.2f}", None), Some(0.005));
+    assert_eq!(within("{:.0f}", None), Some(0.5));
+    assert_eq!(within("{:f}", None), Some(0.0));
+    assert_eq!(within("{:d}", None), Some(0.5));
+    assert_eq!(within("{:.2e}", None), None);
+    assert_eq!(within("{:.2e}", Some(250.0)), Some(0.5));
+    assert_eq!(within("{:.2e}", Some(0.0)), None);
+}
+
+#[test]
+fn slips_are_found_all_at_once() {
+    let slips = parse("\\q {%f} {:5.} {x} °} {:f", Encoding::Ascii).unwrap_err();
+    let told: Vec<String> = slips
+        .iter()
+        .map(|slip| {
+            format!(
+                "{:?} {} ({})",
+                slip.span,
+                slip.message,
+                slip.help.as_deref().unwrap_or("")
+            )
+        })
+        .collect();
+    expect![[r#"
+        0..2 unknown escape `\q` (escapes: `\r` `\n` `\t` `\e` `\0` `\xHH` and `\\` for a backslash)
+        3..7 unknown placeholder `{%f}` (did you mean `{:f}`?)
+        8..13 unknown placeholder `{:5.}` (placeholders: `{}` the value, `{:f}` `{:.2f}` `{:e}` a number, `{:d}` `{:x}` a whole number, `{:s}` text, `{_}` anything)
+        14..17 unknown placeholder `{x}` (did you mean `{:x}`?)
+        18..20 `°` is no character of this encoding (set `encoding` in `[line]`, or write its bytes as `\xHH`)
+        20..21 a brace closes nothing (write `}}` for a brace)
+        22..25 a placeholder is not closed (close it with `}`, or write `{{` for a brace)"#]]
+    .assert_eq(&told.join("\n"));
+}
