@@ -135,7 +135,7 @@ pub struct ParameterEntry {
     /// Smallest and greatest number that may be written, in `unit`: `[0, 100]`. Others are refused and never sent.
     pub limits: Option<(f64, f64)>,
     /// How far from what was written the readback may be, in `unit`. If not said, half a unit of the last digit that
-    /// `write` sends; exact where it sends all digits.
+    /// `write` sends; one part in a million where it sends all digits.
     #[schemars(range(min = 0))]
     pub tolerance: Option<f64>,
     /// How often it is read when nobody asks: `"5 s"`, or `"0 s"` for never. The lab's interval if not said.

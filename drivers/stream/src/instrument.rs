@@ -150,8 +150,9 @@ impl Instrument {
 /// How a parameter is written.
 pub(crate) struct Write {
     exchange: Exchange,
-    /// By how much a number that the instrument repeats may differ from the one it was sent.
-    within: f64,
+    /// By how much a number that the instrument repeats may differ from the one it was sent; if that is not said, one
+    /// part in a million.
+    within: Option<f64>,
     /// Whether writing it starts something that the status tells of.
     starts: bool,
 }
@@ -160,7 +161,7 @@ impl Write {
     /// The write of a parameter, if it can be written; `starts` for the main one.
     pub(crate) fn of(parameter: &Parameter, starts: bool) -> Option<Self> {
         let exchange = parameter.write.clone()?;
-        let within = parameter.tolerance.unwrap_or(0.0);
+        let within = parameter.tolerance;
         Some(Write {
             exchange,
             within,
@@ -170,9 +171,11 @@ impl Write {
 
     fn is_same(&self, sent: &Value, taken: &Value) -> bool {
         match (sent.as_f64(), taken.as_f64()) {
-            // A number that lies exactly between two that can be sent is as far from both as the tolerance allows, and
-            // the difference of two floats is a little more or less than that.
-            (Some(sent), Some(taken)) => (sent - taken).abs() <= self.within * 1.000_001 + sent.abs() * 1e-12,
+            (Some(sent), Some(taken)) => {
+                // The difference of two floats that lie as far apart as they may is sometimes a little more than that.
+                let within = self.within.map_or(1e-6 * sent.abs(), |within| within * 1.000_001);
+                (sent - taken).abs() <= within + 1e-12 * sent.abs()
+            }
             _ => sent == taken,
         }
     }

@@ -175,7 +175,8 @@ impl Reader<'_> {
             );
             self.push(error.help("with an exponent it depends on the number: add `tolerance`, or `limits`"));
         }
-        rounding
+        // Where all digits are sent, the host's own measure is the right one.
+        rounding.filter(|rounding| *rounding > 0.0)
     }
 }
 

@@ -28,6 +28,10 @@ fn for_editors(json: &mut Json) {
             }
             if let Some(Json::Array(types)) = map.get_mut("type") {
                 types.retain(|name| name != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    map.insert("type".into(), only);
+                }
             }
             if let Some(Json::Array(branches)) = map.get_mut("anyOf") {
                 branches.retain(|branch| branch["type"] != "null");
