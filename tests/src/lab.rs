@@ -17,7 +17,7 @@ pub const WATCHDOG: Duration = Duration::from_secs(20);
 /// # Panics
 /// If they cannot be.
 pub fn drivers() -> Drivers {
-    let files = ["sim", "stream", "panicky"].map(super::driver);
+    let files = ["sim", "stream", "panicky", "bench"].map(super::driver);
     let mut loader = Loader::new().expect("a private folder for drivers");
     loader.scan(&SearchPath::named(files))
 }

@@ -1,0 +1,96 @@
+//! Devices that do next to nothing, for measuring what the host adds.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use baton_plugin_api::{
+    Context, Device, Host, Result, Table, export_driver,
+    schemars::{self, JsonSchema},
+};
+use serde::Deserialize;
+
+/// Options of a register: none.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterOptions {}
+
+/// A number that can be read and written at once.
+pub struct Register {
+    content: f64,
+}
+
+impl Register {
+    fn content(&mut self, _: &Context) -> Result<f64> {
+        Ok(self.content)
+    }
+
+    fn set_content(&mut self, content: f64, _: &Context) -> Result<()> {
+        self.content = content;
+        Ok(())
+    }
+}
+
+impl Device for Register {
+    type Options = RegisterOptions;
+    const TYPE: &'static str = "register";
+
+    fn open(_: RegisterOptions, _: Host) -> Result<Self> {
+        Ok(Register { content: 1.0 })
+    }
+
+    fn table(t: &mut Table<Self>) {
+        t.doc("A number that can be read and written at once");
+        t.parameter("content")
+            .doc("The number")
+            .unit("mm")
+            .limits(-1000.0..=1000.0)
+            .no_poll()
+            .read(Self::content)
+            .write(Self::set_content);
+        t.parameter("cached")
+            .doc("The number, for which an hour-old reading is good enough")
+            .unit("mm")
+            .no_poll()
+            .fresh_for(Duration::from_secs(3600))
+            .read(Self::content);
+    }
+}
+
+/// Options of a sleeper.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SleeperOptions {
+    /// How long each reading takes.
+    #[schemars(extend("unit" = "s"))]
+    delay: f64,
+}
+
+/// A device that blocks for a while, as one on a slow line does.
+pub struct Sleeper {
+    delay: Duration,
+}
+
+impl Device for Sleeper {
+    type Options = SleeperOptions;
+    const TYPE: &'static str = "sleeper";
+
+    fn open(options: SleeperOptions, _: Host) -> Result<Self> {
+        Ok(Sleeper {
+            delay: Duration::try_from_secs_f64(options.delay)?,
+        })
+    }
+
+    fn table(t: &mut Table<Self>) {
+        t.doc("A device that blocks for a while");
+        t.parameter("content")
+            .doc("Always 1")
+            .no_poll()
+            .read(|sleeper: &mut Self, _| {
+                // On the system's clock, as a real line blocks.
+                std::thread::sleep(sleeper.delay);
+                Ok(1.0)
+            });
+    }
+}
+
+export_driver!(Register, Sleeper);
