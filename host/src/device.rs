@@ -16,14 +16,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use baton_plugin_api::{DeviceClass, Status, Time};
+use baton_plugin_api::{DeviceClass, Status, Time, Value};
 
 pub use format::format_value;
 pub use parameter::{Command, Parameter};
 pub use path::split_path;
 pub use reading::{LastReading, Quality, Reading, ReadingError};
 pub use registry::Registry;
-pub(crate) use state::{Change, State, Way};
+pub(crate) use state::{Change, Counts, State, Way};
 pub use state::{Connection, Counters};
 
 use crate::{
@@ -45,6 +45,7 @@ pub struct Device {
     slot: usize,
     /// Raised by every stop; calls from before it do not begin any more (S1).
     epoch: AtomicU64,
+    counts: Counts,
     dispatcher: Arc<Dispatcher>,
     state: Mutex<State>,
 }
@@ -81,6 +82,7 @@ impl Device {
             worker,
             slot,
             epoch: AtomicU64::new(0),
+            counts: Counts::default(),
             dispatcher,
             state: Mutex::new(state),
         }
@@ -123,6 +125,10 @@ impl Device {
 
     pub(crate) fn worker(&self) -> &Arc<Worker> {
         &self.worker
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     pub(crate) fn slot(&self) -> usize {
@@ -216,6 +222,21 @@ impl Device {
         self.lock().connection.clone()
     }
 
+    /// Refuses what cannot begin because the driver is not connected.
+    pub(crate) fn refuse_if_down(&self, now: impl FnOnce() -> Time) -> Result<(), Refusal> {
+        match &self.lock().connection {
+            Connection::Down { since, cause } => {
+                let (cause, down_for) = (cause.clone(), now().since(*since));
+                Err(Refusal::Down {
+                    device: self.name.to_string(),
+                    cause,
+                    down_for,
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the driver is connected.
     pub fn is_up(&self) -> bool {
         matches!(self.lock().connection, Connection::Up { .. })
@@ -249,17 +270,19 @@ impl Device {
         }
     }
 
-    /// A reading with the quality that it was recorded with.
-    pub(crate) fn as_recorded(&self, parameter: usize, reading: Reading) -> Reading {
-        match self.last(parameter) {
-            Some(Ok(recorded)) if recorded.time == reading.time => recorded,
-            _ => reading,
-        }
+    /// A reading of it: good, or simulated.
+    pub(crate) fn reading(&self, value: Value, time: Time) -> Reading {
+        let quality = if self.config.table.simulated {
+            Quality::Simulated
+        } else {
+            Quality::Good
+        };
+        Reading { value, time, quality }
     }
 
     /// What has been counted.
     pub fn counters(&self) -> Counters {
-        self.lock().counters
+        self.counts.read()
     }
 
     /// Subscribes to all that happens to the device. First comes what is known now, then every change: nothing lies

@@ -86,8 +86,9 @@ pub(crate) struct Worker {
     /// The thread that runs the body, in threaded execution.
     thread: OnceLock<Thread>,
     /// The body, in inline execution; taken out while it is entered.
-    body: Mutex<Option<Body>>,
+    body: Mutex<Option<Box<Body>>>,
     devices: OnceLock<Vec<Weak<Device>>>,
+    executor: OnceLock<Weak<Executor>>,
     stoppers: Mutex<Vec<Option<Arc<BoxStopper>>>>,
 }
 
@@ -101,6 +102,7 @@ impl Worker {
             thread: OnceLock::new(),
             body: Mutex::new(None),
             devices: OnceLock::new(),
+            executor: OnceLock::new(),
             stoppers: Mutex::new(Vec::new()),
         })
     }
@@ -158,12 +160,15 @@ impl Executor {
 
     /// Opens all devices: each worker on its own thread, or here, one after the other.
     pub(crate) fn start(self: &Arc<Self>, instances: Vec<Plan>) -> std::io::Result<()> {
+        for worker in &self.workers {
+            worker.executor.get_or_init(|| Arc::downgrade(self));
+        }
         for (worker, plan) in self.workers.iter().zip(instances) {
             let body = Body::new(Arc::clone(self), Arc::clone(worker), plan);
             match self.mode {
                 Execution::Threaded => self.spawn(worker, body)?,
                 Execution::Inline => {
-                    *worker.body.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
+                    *worker.body.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(body));
                 }
             }
         }

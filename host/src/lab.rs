@@ -149,7 +149,7 @@ impl Lab {
             member: "".into(),
             verb: "function",
         };
-        let call = Call::new(label, OwnerId::new(what), self.clock().now());
+        let call = Call::new(label, OwnerId::new(what), self.clock().now(), None);
         let core = Arc::clone(call.core());
         let run = move || {
             core.take();

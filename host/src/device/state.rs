@@ -1,11 +1,18 @@
 //! What changes about a device, and how subscribers are told.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use baton_plugin_api::{Error, ErrorKind, Status, StatusCode, Time, Value};
 use serde::Serialize;
 
-use super::{Device, LastReading, Quality, Reading, ReadingError};
+use super::{Device, LastReading, Reading, ReadingError};
 use crate::{
     dispatcher::{Message, Payload, Sink, Topic},
     executor::CallCore,
@@ -47,6 +54,28 @@ pub struct Counters {
     pub opened: u64,
 }
 
+/// Counts, without taking the device's lock.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) calls: AtomicU64,
+    pub(crate) errors: AtomicU64,
+    pub(crate) timeouts: AtomicU64,
+    pub(crate) opened: AtomicU64,
+}
+
+impl Counts {
+    pub(super) fn read(&self) -> Counters {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (calls, errors) = (read(&self.calls), read(&self.errors));
+        Counters {
+            calls,
+            errors,
+            timeouts: read(&self.timeouts),
+            opened: read(&self.opened),
+        }
+    }
+}
+
 /// What a write or command keeps busy until it resolves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -74,7 +103,6 @@ pub(crate) struct State {
     pub(super) connection: Connection,
     /// What is on its way. Few at a time.
     pub(super) ways: Vec<(Way, Arc<CallCore<Reading>>)>,
-    pub(super) counters: Counters,
     /// Whether the last look at status or main parameter failed.
     pub(super) failing: bool,
     /// Who stopped it last.
@@ -95,7 +123,6 @@ impl State {
             status_since: now,
             connection: Connection::Opening,
             ways: Vec::new(),
-            counters: Counters::default(),
             failing: false,
             stopped_by: String::new(),
             numbers: HashMap::new(),
@@ -127,10 +154,6 @@ pub(crate) struct Change<'a> {
 }
 
 impl Change<'_> {
-    pub(crate) fn counters(&mut self) -> &mut Counters {
-        &mut self.state.counters
-    }
-
     pub(crate) fn connection(&self) -> &Connection {
         &self.state.connection
     }
@@ -185,7 +208,9 @@ impl Change<'_> {
     ) -> Result<Reading, Failure> {
         let Some(way) = self.end(call) else { return outcome };
         match (&outcome, parameter) {
-            (Ok(reading), Some(parameter)) => self.record(parameter, Ok(reading.clone()), now, true),
+            (Ok(reading), Some(parameter)) => {
+                self.record(parameter, Ok(reading.clone()), now, true);
+            }
             (Err(_), Some(parameter)) => {
                 if let Some(Ok(last)) = self.last(parameter).cloned() {
                     self.target(parameter, last.value.clone(), now);
@@ -247,9 +272,8 @@ impl Change<'_> {
         self.send(Topic::Message(name.into()), Payload::Value(payload), time);
     }
 
-    /// Records a reading or the lack of one, and sends it if it is news. `always` sends it in any case.
+    /// Records a reading or the lack of one, and sends it if it is news; `always` sends it in any case.
     pub(crate) fn record(&mut self, parameter: usize, new: LastReading, now: Time, always: bool) {
-        let new = new.map(|reading| self.with_quality(reading));
         let slot = &mut self.state.readings[parameter];
         let news = match (&*slot, &new) {
             (Some(Ok(old)), Ok(new)) => old.value != new.value || old.quality != new.quality,
@@ -263,13 +287,6 @@ impl Change<'_> {
             let name = Arc::clone(self.device.parameters[parameter].name());
             self.send(Topic::Parameter(name), Payload::Reading(new), now);
         }
-    }
-
-    fn with_quality(&self, mut reading: Reading) -> Reading {
-        if reading.quality == Quality::Good && self.device.config.table.simulated {
-            reading.quality = Quality::Simulated;
-        }
-        reading
     }
 
     /// Sets and sends a target.
@@ -312,7 +329,7 @@ impl Change<'_> {
 
     /// The device is open. Its readings come with the first polls.
     pub(crate) fn up(&mut self, now: Time) {
-        self.state.counters.opened += 1;
+        self.device.counts.opened.fetch_add(1, Ordering::Relaxed);
         self.status(now, |state| {
             state.connection = Connection::Up { since: now };
             state.driver_status = Status::idle();

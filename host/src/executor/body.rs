@@ -232,14 +232,12 @@ impl Body {
         if self.worker.inbox.is_stuck() {
             self.came_back();
         }
-        device.change(|change| {
-            change.counters().calls += 1;
-            change.counters().errors += u64::from(outcome.is_err());
-        });
-        if let Err(error) = &outcome
-            && matches!(error.kind(), ErrorKind::CommunicationFailed | ErrorKind::Panic)
-        {
-            self.lost(slot, error);
+        device.counts().calls.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = &outcome {
+            device.counts().errors.fetch_add(1, Ordering::Relaxed);
+            if matches!(error.kind(), ErrorKind::CommunicationFailed | ErrorKind::Panic) {
+                self.lost(slot, error);
+            }
         }
         outcome
     }

@@ -70,7 +70,14 @@ struct State<T> {
     wakers: Vec<Waker>,
     /// Somebody blocks in `wait`; spares the others the system call of a notification.
     blocked: usize,
-    cancel: Option<Box<dyn FnOnce() + Send>>,
+    /// Whoever can do something about it when it is cancelled.
+    canceller: Option<Arc<dyn Canceller<T>>>,
+}
+
+/// Does what cancelling a call takes besides raising its flag.
+pub(crate) trait Canceller<T>: Send + Sync {
+    /// `call` was cancelled and is not resolved.
+    fn cancel(&self, call: &Arc<CallCore<T>>);
 }
 
 impl<T> Clone for Call<T> {
@@ -91,7 +98,7 @@ pub enum WaitError<T = Reading> {
 }
 
 impl<T: Clone> Call<T> {
-    pub(crate) fn new(label: Label, owner: OwnerId, accepted: Time) -> Self {
+    pub(crate) fn new(label: Label, owner: OwnerId, accepted: Time, canceller: Option<Arc<dyn Canceller<T>>>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let state = State {
@@ -99,7 +106,7 @@ impl<T: Clone> Call<T> {
             outcome: None,
             wakers: Vec::new(),
             blocked: 0,
-            cancel: None,
+            canceller,
         };
         Call {
             core: Arc::new(CallCore {
@@ -187,22 +194,17 @@ impl<T: Clone> Call<T> {
     /// Cancels it: what the driver does is asked to end, a motion is stopped. The call then ends as
     /// [`Failure::Cancelled`], never as a value; if it is resolved already, nothing happens.
     pub fn cancel(&self) {
-        let cancel = {
+        let canceller = {
             let mut state = self.core.lock();
             if state.outcome.is_some() {
                 return;
             }
             self.core.cancelled.store(true, Ordering::Relaxed);
-            state.cancel.take()
+            state.canceller.take()
         };
-        if let Some(cancel) = cancel {
-            cancel();
+        if let Some(canceller) = canceller {
+            canceller.cancel(&self.core);
         }
-    }
-
-    /// What [`cancel`](Self::cancel) does besides raising the flag.
-    pub(crate) fn on_cancel(&self, cancel: impl FnOnce() + Send + 'static) {
-        self.core.lock().cancel = Some(Box::new(cancel));
     }
 }
 
@@ -264,9 +266,9 @@ impl<T> CallCore<T> {
         }
         state.taken = true;
         state.outcome = Some(outcome);
-        let cancel = state.cancel.take();
+        let canceller = state.canceller.take();
         self.tell(state);
-        drop(cancel);
+        drop(canceller);
         true
     }
 
@@ -325,7 +327,7 @@ mod tests {
             member: "position".into(),
             verb: "write",
         };
-        Call::new(label, OwnerId::new("test"), Time::from_nanoseconds(0))
+        Call::new(label, OwnerId::new("test"), Time::from_nanoseconds(0), None)
     }
 
     #[test]

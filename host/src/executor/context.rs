@@ -156,7 +156,8 @@ fn publish(
     let value = value.map_err(|why| Error::new(ErrorKind::WrongType, format!("{}: {why}", parameter.path())))?;
     let now = executor.now();
     let time = if time == 0 { now } else { Time::from_nanoseconds(time) };
-    device.change(|change| change.record(parameter.index(), Ok(Reading::good(value, time)), now, false));
+    let reading = device.reading(value, time);
+    device.change(|change| change.record(parameter.index(), Ok(reading), now, false));
     Ok(())
 }
 

@@ -219,7 +219,7 @@ impl Inbox {
     ///
     /// # Errors
     /// `Closed`, `Stuck` or `QueueFull`.
-    pub(super) fn push(&self, device: &Device, job: Job, now: Time) -> Result<(), Refusal> {
+    pub(super) fn push(&self, device: &Device, job: Job, now: impl FnOnce() -> Time) -> Result<(), Refusal> {
         let mut state = self.lock();
         state.accepts(device, now)?;
         state.queue.push_back(Entry::Job(job));
@@ -227,7 +227,7 @@ impl Inbox {
     }
 
     /// Puts a job at the head.
-    pub(super) fn push_urgent(&self, device: &Device, job: Job, now: Time) -> Result<(), Refusal> {
+    pub(super) fn push_urgent(&self, device: &Device, job: Job, now: impl FnOnce() -> Time) -> Result<(), Refusal> {
         let mut state = self.lock();
         state.accepts(device, now)?;
         state.urgent.push_back(job);
@@ -338,14 +338,14 @@ impl Inbox {
 }
 
 impl State {
-    fn accepts(&self, device: &Device, now: Time) -> Result<(), Refusal> {
+    fn accepts(&self, device: &Device, now: impl FnOnce() -> Time) -> Result<(), Refusal> {
         if self.closed {
             return Err(Refusal::Closed {
                 device: device.name().to_string(),
             });
         }
         if let Some(stuck) = &self.stuck {
-            return Err(stuck.refusal(device, now));
+            return Err(stuck.refusal(device, now()));
         }
         if self.queue.len() >= CAPACITY {
             return Err(Refusal::QueueFull {

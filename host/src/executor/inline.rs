@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Poll,
 };
@@ -18,6 +18,8 @@ pub(super) struct Inline {
     pumped: AtomicBool,
     /// A request has come in since the pump last looked.
     called: AtomicBool,
+    /// How many workers are doing a step, one inside the other.
+    entered: AtomicUsize,
     waker: futures_util::task::AtomicWaker,
 }
 
@@ -101,7 +103,9 @@ impl Executor {
             let Some(mut body) = worker.body.lock().unwrap_or_else(PoisonError::into_inner).take() else {
                 continue;
             };
+            self.inline.entered.fetch_add(1, Ordering::AcqRel);
             let step = body.step();
+            self.inline.entered.fetch_sub(1, Ordering::AcqRel);
             *worker.body.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
             match step {
                 Step::Ran => return Turn::Ran,
@@ -117,8 +121,6 @@ impl Executor {
     }
 
     fn is_inside_driver(&self) -> bool {
-        self.workers
-            .iter()
-            .any(|worker| worker.body.lock().unwrap_or_else(PoisonError::into_inner).is_none())
+        self.inline.entered.load(Ordering::Acquire) > 0
     }
 }

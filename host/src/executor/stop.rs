@@ -1,6 +1,6 @@
 //! Stop and cancel: past every queue (RULES.md S).
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{Arc, Weak, atomic::Ordering};
 
 use baton_plugin_api::Value;
 use serde::Serialize;
@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     Call, CallCore, Executor, Label,
     body::STOP_LIMIT,
+    call::Canceller,
     inbox::{Action, Job},
     submit::Caller,
 };
@@ -72,7 +73,7 @@ impl Executor {
             member: "".into(),
             verb: "stop",
         };
-        let call = Call::new(label, caller.owner.clone(), self.now());
+        let call = Call::new(label, caller.owner.clone(), self.now(), None);
         let stopper = device.worker().stopper(device.slot());
         let job = Job {
             slot: device.slot(),
@@ -85,7 +86,7 @@ impl Executor {
             deadline: None,
             chain: None,
         };
-        let queued = device.worker().inbox.push_urgent(device, job, self.now());
+        let queued = device.worker().inbox.push_urgent(device, job, || self.now());
         device.worker().wake();
         match (stopper, queued) {
             (Some(stopper), _) => {
@@ -123,8 +124,9 @@ impl Executor {
         }
     }
 
-    /// What cancelling does to a call that is not resolved (C4).
-    pub(super) fn cancel(self: &Arc<Self>, device: &Arc<Device>, call: &Arc<CallCore<Reading>>) {
+    /// What cancelling does to a call that is not resolved (C4): a queued one is taken out, what moves is stopped, and a
+    /// read is asked to end.
+    fn cancel(self: &Arc<Self>, device: &Arc<Device>, call: &Arc<CallCore<Reading>>) {
         let queued = device.worker().inbox.remove(|job| Arc::ptr_eq(&job.call, call));
         if !queued.is_empty() {
             self.give_up(
@@ -209,6 +211,17 @@ impl Executor {
             outcome,
             error,
             elapsed,
+        }
+    }
+}
+
+impl Canceller<Reading> for Device {
+    fn cancel(&self, call: &Arc<CallCore<Reading>>) {
+        let executor = self.worker().executor.get().and_then(Weak::upgrade);
+        if let Some(executor) = executor
+            && let Ok(device) = executor.devices().device(self.name())
+        {
+            executor.cancel(device, call);
         }
     }
 }

@@ -26,13 +26,13 @@ pub(crate) struct Caller {
 }
 
 impl Executor {
-    fn call(&self, device: &Device, member: &Arc<str>, verb: &'static str, caller: &Caller) -> Call {
+    fn call(&self, device: &Arc<Device>, member: &Arc<str>, verb: &'static str, caller: &Caller) -> Call {
         let label = Label {
             device: Arc::clone(device.name()),
             member: Arc::clone(member),
             verb,
         };
-        Call::new(label, caller.owner.clone(), self.now())
+        Call::new(label, caller.owner.clone(), self.now(), Some(Arc::clone(device) as _))
     }
 
     /// A fresh reading: the driver is entered after this (D1), but for published parameters and what is still fresh.
@@ -158,7 +158,7 @@ impl Executor {
     pub(crate) fn submit_reopen(self: &Arc<Self>, device: &Arc<Device>, caller: &Caller) -> Result<Call, Refusal> {
         let call = self.call(device, &"".into(), "re-opening", caller);
         let job = self.job(device, Action::Reopen, &call, caller);
-        device.worker().inbox.push_urgent(device, job, self.now())?;
+        device.worker().inbox.push_urgent(device, job, || self.now())?;
         self.set_off(device, &call, caller);
         Ok(call)
     }
@@ -265,26 +265,11 @@ impl Executor {
         call: &Call,
         caller: &Caller,
     ) -> Result<(), Refusal> {
-        let now = self.now();
-        if let Connection::Down { .. } = device.connection() {
-            return Err(device.down_refusal(now));
-        }
-        self.cancellable(device, call);
+        device.refuse_if_down(|| self.now())?;
         let job = self.job(device, action, call, caller);
-        device.worker().inbox.push(device, job, now)?;
+        device.worker().inbox.push(device, job, || self.now())?;
         self.set_off(device, call, caller);
         Ok(())
-    }
-
-    /// What cancelling a call does: a queued one is taken out, what moves is stopped, a read is asked to end.
-    fn cancellable(self: &Arc<Self>, device: &Arc<Device>, call: &Call) {
-        let (executor, device) = (Arc::downgrade(self), Arc::clone(device));
-        let core = Arc::downgrade(call.core());
-        call.on_cancel(move || {
-            if let (Some(executor), Some(core)) = (executor.upgrade(), core.upgrade()) {
-                executor.cancel(&device, &core);
-            }
-        });
     }
 
     /// Has a queued job run: its worker is woken, or runs here and now.

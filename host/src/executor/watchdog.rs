@@ -1,6 +1,9 @@
 //! The watchdog: notices calls that overrun their limits, which their own threads cannot (S3, S4).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use super::{
     Executor, Worker,
@@ -135,12 +138,10 @@ fn give_up(executor: &Arc<Executor>, worker: &Arc<Worker>, now: Time) {
         executor.counters().count(false);
     }
     for (slot, device) in worker.devices().enumerate() {
-        let ended = device.change(|change| {
-            if slot == stuck.slot {
-                change.counters().timeouts += 1;
-            }
-            change.stick(&stuck.text(now), now)
-        });
+        if slot == stuck.slot {
+            device.counts().timeouts.fetch_add(1, Ordering::Relaxed);
+        }
+        let ended = device.change(|change| change.stick(&stuck.text(now), now));
         let refusal = stuck.refusal(&device, now);
         for call in ended {
             call.resolve(Err(Failure::Refused(refusal.clone())));

@@ -1,4 +1,5 @@
 //! Pairs of measurements, and the table that they end up in.
+#![allow(clippy::print_stdout, reason = "the report is what the program is for")]
 
 use std::time::{Duration, Instant};
 
@@ -92,10 +93,13 @@ fn row(what: &str, ours: Duration, floor: Option<Duration>, relation: &str, goal
 }
 
 fn show(duration: Duration) -> String {
-    match duration.as_nanos() {
-        ..10_000 => format!("{} ns", duration.as_nanos()),
-        ..10_000_000 => format!("{:.1} µs", duration.as_nanos() as f64 / 1e3),
-        nanoseconds => format!("{:.1} ms", nanoseconds as f64 / 1e6),
+    let nanoseconds = duration.as_nanos();
+    if nanoseconds < 10_000 {
+        format!("{nanoseconds} ns")
+    } else if nanoseconds < 10_000_000 {
+        format!("{:.1} µs", nanoseconds as f64 / 1e3)
+    } else {
+        format!("{:.1} ms", nanoseconds as f64 / 1e6)
     }
 }
 

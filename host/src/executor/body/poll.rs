@@ -154,15 +154,13 @@ impl Body {
             .and_then(Value::try_from)
             .and_then(|value| sensible(&device, index, value));
         let now = self.now();
-        let reading = value.map(|value| Reading::good(value, now));
-        let lost = self.instances[slot].raw.is_none();
-        device.change(|change| {
-            // When the device was lost, its readings have become errors already.
-            if !lost {
-                let reading = reading.clone().map_err(|error| ReadingError { error, time: now });
-                change.record(index, reading, now, false);
-            }
-        });
+        let reading = value.map(|value| device.reading(value, now));
+        // When the device was lost, its readings have become errors already.
+        if self.instances[slot].raw.is_none() {
+            return reading;
+        }
+        let last = reading.clone().map_err(|error| ReadingError { error, time: now });
+        device.change(|change| change.record(index, last, now, false));
         reading
     }
 

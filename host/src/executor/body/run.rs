@@ -80,7 +80,6 @@ impl Body {
         let device = Arc::clone(&self.instances[job.slot].device);
         let entering = self.entering(&job, device.parameters()[index].timeout());
         let reading = self.read(job.slot, index, Some((&job.call, entering)));
-        let reading = reading.map(|reading| device.as_recorded(index, reading));
         self.resolve(&job.call, reading.map_err(|error| driver(&job.call, error)));
     }
 

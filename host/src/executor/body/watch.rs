@@ -6,7 +6,7 @@ use baton_plugin_api::Status;
 
 use super::{Body, Entering, STOP_LIMIT, Task};
 use crate::{
-    device::{Quality, Way},
+    device::Way,
     executor::motion::{Look, Motion},
 };
 
@@ -81,12 +81,6 @@ impl Body {
             Look::Stop => self.stop_overdue(slot),
             Look::End(outcome) => {
                 let motion = self.instances[slot].motions.remove(index);
-                let outcome = outcome.map(|reading| match motion.parameter {
-                    Some(parameter) if reading.quality != Quality::NotVerified => {
-                        device.as_recorded(parameter, reading)
-                    }
-                    _ => reading,
-                });
                 self.settle(slot, &motion.call, motion.parameter, outcome);
             }
         }
