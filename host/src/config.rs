@@ -2,9 +2,9 @@
 //!
 //! 1. [`Files::read`] takes one file or a folder of them into memory; [`Files::driver_folders`] says at once where the
 //!    drivers are, because the rest cannot be understood without them.
-//! 2. [`resolve`] checks the files against the schema of the keys ([`raw`]), then against the drivers (a [`Catalogue`])
-//!    and against each other, and gives a [`LabConfig`] in which nothing is left to look up: quantities are numbers in
-//!    the declared unit, files are absolute, devices come after their members.
+//! 2. [`resolve()`] checks the files against the schema of the keys ([`raw`]), then against the drivers (a
+//!    [`Catalogue`]) and against each other, and gives a [`LabConfig`] in which nothing is left to look up: quantities
+//!    are numbers in the declared unit, files are absolute, devices come after their members.
 //! 3. [`render`] draws what is wrong as rustc would.
 //!
 //! Resolving reports everything at once, and a config with any error gives no result. It is pure but for three questions

@@ -1,7 +1,7 @@
 //! The executor: the only part that calls into drivers, one thread at a time per device or controller.
 //!
 //! Each device, or controller with all its devices, has a [`Worker`] with an inbox. Requests are checked elsewhere and
-//! come here as [`Job`](inbox::Job)s; the worker's [`Body`](body::Body) runs them in order, polls in between, watches what
+//! come here as [`Job`](inbox::Job)s; the worker's [`Body`] runs them in order, polls in between, watches what
 //! moves until it has arrived, and re-opens what was lost. In [`Execution::Threaded`] every body has a thread of its own;
 //! in [`Execution::Inline`] the thread that asks runs all of them, in a fixed order, on the lab's clock.
 

@@ -1,6 +1,6 @@
 //! What an instrument file may say, as serde has it. Every key is documented here; the schema for editors is made of it.
 //!
-//! Structure is checked against that schema, meaning in [`read`]; what comes out is a
+//! Structure is checked against that schema, meaning in [`mod@read`]; what comes out is a
 //! [`Script`](crate::script::Script).
 
 mod names;

@@ -21,10 +21,10 @@
 //! ```
 //!
 //! The way of one read:
-//! 1. [`file`] has read the instrument file once, when the table was asked for: structure against the schema of its
+//! 1. [`mod@file`] has read the instrument file once, when the table was asked for: structure against the schema of its
 //!    serde structs, then meaning, and either every mistake with its place or a [`script`].
 //! 2. [`instrument`] makes sure that the line owes no answer to an earlier question, and prints the question.
-//! 3. [`line`] throws away what came unasked, sends, and waits in slices for a whole line.
+//! 3. [`mod@line`] throws away what came unasked, sends, and waits in slices for a whole line.
 //! 4. [`template`] takes the reply apart; what does not fit is an error that shows expected and got.
 #![forbid(unsafe_code)]
 
