@@ -145,10 +145,10 @@ impl Body {
         } = self;
         match worker
             .inbox
-            .next(|job| running(job, &instances[job.slot].device, executor.now()))
+            .next(|job| running(job, &instances[job.slot].device, executor.begins(job)))
         {
-            Next::Job(job) => {
-                self.run_job(job);
+            Next::Job(job, since) => {
+                self.run_job(job, since);
                 self.poll_if_twice_overdue();
                 Step::Ran
             }

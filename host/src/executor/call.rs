@@ -286,12 +286,12 @@ impl<T> CallCore<T> {
 impl<T: Clone> CallCore<T> {
     /// Blocks until resolved; `None` if `timeout` was over first.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Option<Result<T, Failure>> {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = self.lock();
+        if let Some(outcome) = &state.outcome {
+            return Some(outcome.clone());
+        }
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
-            if let Some(outcome) = &state.outcome {
-                return Some(outcome.clone());
-            }
             let rest = deadline.map_or(Duration::from_secs(3600), |d| {
                 d.saturating_duration_since(Instant::now())
             });
@@ -305,6 +305,9 @@ impl<T: Clone> CallCore<T> {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
             state.blocked -= 1;
+            if let Some(outcome) = &state.outcome {
+                return Some(outcome.clone());
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use baton_plugin_api::Value;
 use super::{CallCore, Label};
 use crate::{
     clock::Time,
+    config::Execution,
     device::{Device, Reading, Way},
     failure::{Failure, Refusal, seconds},
 };
@@ -104,7 +105,8 @@ impl Chain {
 
 /// What takes the worker's time next.
 pub(super) enum Next {
-    Job(Job),
+    /// A job, and when it begins.
+    Job(Job, Time),
     /// A device that moves is to be looked at.
     Tick(usize),
     Nothing,
@@ -248,17 +250,13 @@ impl Inbox {
         let mut state = self.lock();
         state.running = None;
         if let Some(job) = state.urgent.pop_front() {
-            state.running = Some(begin(&job));
-            return Next::Job(job);
+            return state.run(job, begin);
         }
         if state.closed {
             return Next::Closed;
         }
         match state.queue.pop_front() {
-            Some(Entry::Job(job)) => {
-                state.running = Some(begin(&job));
-                Next::Job(job)
-            }
+            Some(Entry::Job(job)) => state.run(job, begin),
             Some(Entry::Tick(slot)) => {
                 state.ticking.retain(|ticking| *ticking != slot);
                 Next::Tick(slot)
@@ -337,7 +335,24 @@ impl Inbox {
     }
 }
 
+impl super::Executor {
+    /// When a job begins. Nobody watches over inline execution, so that a look at the clock is spared there.
+    pub(super) fn begins(&self, job: &Job) -> Time {
+        match self.mode() {
+            Execution::Threaded => self.clock().now(),
+            Execution::Inline => job.call.accepted,
+        }
+    }
+}
+
 impl State {
+    fn run(&mut self, job: Job, begin: impl FnOnce(&Job) -> Running) -> Next {
+        let running = begin(&job);
+        let since = running.since;
+        self.running = Some(running);
+        Next::Job(job, since)
+    }
+
     fn accepts(&self, device: &Device, now: impl FnOnce() -> Time) -> Result<(), Refusal> {
         if self.closed {
             return Err(Refusal::Closed {

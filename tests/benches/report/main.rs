@@ -3,7 +3,8 @@
 //! `cargo bench` prints it. Ours and the floor run in the same process, alternating in blocks, and the medians of all
 //! pairs are printed with their ratio. Nothing is asserted: the machine may be busy with something else.
 //!
-//! `cargo bench -- --test` runs each measurement once, to see that it still works.
+//! `cargo bench -- --test` runs each measurement once, to see that it still works; `cargo bench -- flight` measures what has
+//! `flight` in its name.
 
 mod calls;
 mod flight;
@@ -15,7 +16,11 @@ use measure::Report;
 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--test");
-    let mut report = Report::new(quick);
+    let only = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with("--"))
+        .unwrap_or_default();
+    let mut report = Report::new(only, quick);
     calls::measure(&mut report);
     flight::measure(&mut report);
     secop::measure(&mut report);

@@ -9,25 +9,29 @@ const PAIRS: usize = 15;
 /// Collects figures and prints them as they come.
 pub(crate) struct Report {
     pairs: usize,
+    /// Only what has this in its name is measured.
+    only: String,
 }
 
 /// What one block of work took, per operation.
 pub(crate) type Block<'a> = &'a mut dyn FnMut() -> Duration;
 
 impl Report {
-    /// A report; `quick` measures everything once.
-    pub(crate) fn new(quick: bool) -> Self {
+    /// A report of what has `only` in its name; `quick` measures everything once.
+    pub(crate) fn new(only: String, quick: bool) -> Self {
         println!(
             "{:<46} {:>11} {:>11} {:>8}  goal",
             "what, per operation", "ours", "floor", ""
         );
-        Report {
-            pairs: if quick { 1 } else { PAIRS },
-        }
+        let pairs = if quick { 1 } else { PAIRS };
+        Report { pairs, only }
     }
 
     /// Ours beside its floor, with their ratio.
     pub(crate) fn ratio(&mut self, what: &str, goal: &str, ours: Block<'_>, floor: Block<'_>) {
+        if !what.contains(&self.only) {
+            return;
+        }
         let (ours, floor) = self.pairs(ours, floor);
         let ratio = ours.as_secs_f64() / floor.as_secs_f64();
         row(what, ours, Some(floor), &format!("× {ratio:.2}"), goal);
@@ -35,6 +39,9 @@ impl Report {
 
     /// Ours beside its floor, with how many operations a second that is, and their ratio.
     pub(crate) fn rate(&mut self, what: &str, goal: &str, ours: Block<'_>, floor: Block<'_>) {
+        if !what.contains(&self.only) {
+            return;
+        }
         let (ours, floor) = self.pairs(ours, floor);
         let ratio = floor.as_secs_f64() / ours.as_secs_f64();
         row(what, ours, Some(floor), &format!("× {ratio:.2}"), goal);
@@ -42,6 +49,9 @@ impl Report {
 
     /// Ours beside its floor, with their difference.
     pub(crate) fn difference(&mut self, what: &str, goal: &str, ours: Block<'_>, floor: Block<'_>) {
+        if !what.contains(&self.only) {
+            return;
+        }
         let (ours, floor) = self.pairs(ours, floor);
         let sign = if ours >= floor { "+" } else { "-" };
         row(
@@ -55,6 +65,9 @@ impl Report {
 
     /// A figure that stands alone.
     pub(crate) fn alone(&mut self, what: &str, goal: &str, ours: Block<'_>) {
+        if !what.contains(&self.only) {
+            return;
+        }
         ours();
         let ours = median((0..self.pairs).map(|_| ours()).collect());
         row(what, ours, None, "", goal);

@@ -6,6 +6,7 @@ use baton_plugin_api::{Error, Status, Value, abi::RawValue};
 
 use super::{Body, Entering};
 use crate::{
+    clock::Time,
     device::Reading,
     executor::{
         CallCore,
@@ -17,16 +18,16 @@ use crate::{
 
 impl Body {
     /// Runs one job, unless its time is over or it was stopped while it waited.
-    pub(super) fn run_job(&mut self, job: Job) {
+    pub(super) fn run_job(&mut self, job: Job, since: Time) {
         let stopping = matches!(job.action, Action::Stop { .. } | Action::Reopen);
         if !stopping && let Some(failure) = self.void(&job) {
             return self.settle(job.slot, &Arc::clone(&job.call), None, Err(failure));
         }
         match job.action {
-            Action::Read(_) => self.run_read(job),
-            Action::Write { .. } => self.run_write(job),
-            Action::Run { .. } => self.run_command(job),
-            Action::Status => self.run_status(job),
+            Action::Read(_) => self.run_read(job, since),
+            Action::Write { .. } => self.run_write(job, since),
+            Action::Run { .. } => self.run_command(job, since),
+            Action::Status => self.run_status(job, since),
             Action::Stop { call_driver } => self.run_stop(&job, call_driver),
             Action::Reopen => self.run_reopen(&job),
         }
@@ -64,8 +65,8 @@ impl Body {
         None
     }
 
-    fn entering(&self, job: &Job, limit: std::time::Duration) -> Entering {
-        let ends = self.now() + limit;
+    fn entering(&self, job: &Job, since: Time, limit: std::time::Duration) -> Entering {
+        let ends = since + limit;
         let ends = job.deadline.map_or(ends, |deadline| deadline.min(ends));
         Entering {
             epoch: job.epoch,
@@ -75,17 +76,17 @@ impl Body {
         }
     }
 
-    fn run_read(&mut self, job: Job) {
+    fn run_read(&mut self, job: Job, since: Time) {
         let Action::Read(index) = job.action else { return };
         let device = Arc::clone(&self.instances[job.slot].device);
-        let entering = self.entering(&job, device.parameters()[index].timeout());
+        let entering = self.entering(&job, since, device.parameters()[index].timeout());
         let reading = self.read(job.slot, index, Some((&job.call, entering)));
         self.resolve(&job.call, reading.map_err(|error| driver(&job.call, error)));
     }
 
-    fn run_status(&mut self, job: Job) {
+    fn run_status(&mut self, job: Job, since: Time) {
         let device = Arc::clone(&self.instances[job.slot].device);
-        let entering = self.entering(&job, super::STOP_LIMIT);
+        let entering = self.entering(&job, since, super::STOP_LIMIT);
         let outcome = match self.status(job.slot, Some((&job.call, entering))) {
             Some(Err(error)) => Err(driver(&job.call, error)),
             _ => Ok(status_reading(&device.status().0, self.now())),
@@ -93,7 +94,7 @@ impl Body {
         self.resolve(&job.call, outcome);
     }
 
-    fn run_write(&mut self, job: Job) {
+    fn run_write(&mut self, job: Job, since: Time) {
         let Action::Write {
             parameter: index,
             ref value,
@@ -116,7 +117,7 @@ impl Body {
         if blocking {
             job.call.take();
         }
-        let entering = self.entering(&job, limit);
+        let entering = self.entering(&job, since, limit);
         let raw = RawValue::from(value.clone());
         let written = self.enter(job.slot, Some(&job.call), entering, |device, cx| {
             device.write(index as u32, raw, cx)
@@ -147,7 +148,7 @@ impl Body {
         );
     }
 
-    fn run_command(&mut self, job: Job) {
+    fn run_command(&mut self, job: Job, since: Time) {
         let Action::Run {
             command: index,
             ref argument,
@@ -162,7 +163,7 @@ impl Body {
         if long {
             job.call.take();
         }
-        let entering = self.entering(&job, command.timeout());
+        let entering = self.entering(&job, since, command.timeout());
         let raw = RawValue::from(argument.clone());
         let outcome = self.enter(job.slot, Some(&job.call), entering, |device, cx| {
             device.run(index as u32, raw, cx)
@@ -284,6 +285,6 @@ fn driver(call: &Arc<CallCore<Reading>>, error: Error) -> Failure {
 }
 
 /// A status as a reading.
-pub(in crate::executor) fn status_reading(status: &Status, now: crate::clock::Time) -> Reading {
+pub(in crate::executor) fn status_reading(status: &Status, now: Time) -> Reading {
     Reading::good(Value::Json(serde_json::json!([status.code.number(), status.text])), now)
 }
