@@ -23,8 +23,8 @@ use crate::{
 pub struct StopReport {
     /// Name of the device.
     pub device: String,
-    /// `stopped`, `cannot be stopped` (its driver has no way to), `not connected`, `no answer` (within two seconds), or
-    /// `failed`.
+    /// `stopped`, `nothing to stop`, `cannot be stopped` (its driver has no way to, and something is on its way),
+    /// `not connected`, `no answer` (within two seconds), or `failed`.
     pub outcome: &'static str,
     /// What went wrong.
     pub error: Option<String>,
@@ -194,8 +194,9 @@ impl Executor {
             state.running.as_ref().map(|running| running.label().to_string())
         };
         let (outcome, error) = match outcome {
-            _ if matches!(device.connection(), Connection::Down { .. }) => ("not connected", None),
+            _ if matches!(device.connection(), Connection::Down { .. }) && can => ("not connected", None),
             Some(Ok(_)) if can => ("stopped", None),
+            _ if !can && !device.is_under_way() => ("nothing to stop", None),
             Some(Ok(_)) => ("cannot be stopped", None),
             Some(Err(Failure::Refused(Refusal::Closed { .. }))) => ("not connected", None),
             Some(Err(failure)) => ("failed", Some(failure.to_string())),
