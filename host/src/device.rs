@@ -118,6 +118,16 @@ impl Device {
         self.main.map(|index| &self.parameters[index])
     }
 
+    /// Whether a write of this parameter is a motion: the device is busy from its acceptance to its resolution.
+    pub fn moves(&self, parameter: &Parameter) -> bool {
+        self.main == Some(parameter.index()) && self.config.table.status
+    }
+
+    /// Whether clients see a target of this parameter: it is the main one, and can be written.
+    fn is_target(&self, parameter: usize) -> bool {
+        self.main == Some(parameter) && self.parameters[parameter].description().writable
+    }
+
     /// Whether it can be stopped by its driver's table.
     pub fn has_stop(&self) -> bool {
         self.config.table.stop

@@ -281,11 +281,23 @@ impl Change<'_> {
             _ => true,
         };
         self.old.extend(slot.replace(new.clone()));
+        self.presume_target(parameter, &new, now);
         let due = self.state.sent[parameter].is_none_or(|sent| now.since(sent) >= RESEND);
         if always || news || due {
             self.state.sent[parameter] = Some(now);
             let name = Arc::clone(self.device.parameters[parameter].name());
             self.send(Topic::Parameter(name), Payload::Reading(new), now);
+        }
+    }
+
+    /// Until somebody asks for something, what is asked for is what there is: clients that show a target, or wait for one
+    /// before they begin, find it with the first reading.
+    fn presume_target(&mut self, parameter: usize, reading: &LastReading, now: Time) {
+        if let Ok(reading) = reading
+            && self.state.targets[parameter].is_none()
+            && self.device.is_target(parameter)
+        {
+            self.target(parameter, reading.value.clone(), now);
         }
     }
 
@@ -362,17 +374,18 @@ impl Change<'_> {
     pub(super) fn tell_all(&mut self, sink: &dyn Sink) {
         let mut messages = Vec::new();
         for (index, parameter) in self.device.parameters.iter().enumerate() {
-            let reading = self.state.readings[index].clone().or_else(|| {
-                // A parameter that can only be written has no reading before it was.
-                let has_one = parameter.description().readable || parameter.description().published;
-                let text = has_one.then(|| format!("{} has not been read yet", parameter.path()))?;
-                let error = Error::new(ErrorKind::ReadFailed, text);
-                Some(Err(ReadingError {
-                    error,
+            // A parameter that can only be written has no reading before it was.
+            let has_one = parameter.description().readable || parameter.description().published;
+            let unread = || {
+                let text = format!("{} has not been read yet", parameter.path());
+                Err(ReadingError {
+                    error: Error::new(ErrorKind::ReadFailed, text),
                     time: self.state.status_since,
-                }))
-            });
+                })
+            };
+            let reading = self.state.readings[index].clone().or_else(|| has_one.then(unread));
             let target = self.state.targets[index].clone().map(Ok);
+            let target = target.or_else(|| self.device.is_target(index).then(unread));
             let topics = [
                 Topic::Parameter(Arc::clone(parameter.name())),
                 Topic::Target(Arc::clone(parameter.name())),

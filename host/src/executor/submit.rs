@@ -112,8 +112,7 @@ impl Executor {
         let parameter = device.parameter(name)?;
         let target = parameter.check(value)?;
         let call = self.call(device, parameter.name(), "write", caller);
-        let moves = device.main().is_some_and(|main| main.index() == parameter.index()) && device.config().table.status;
-        let way = if moves {
+        let way = if device.moves(parameter) {
             Way::Motion
         } else {
             Way::Parameter(parameter.index())
