@@ -10,4 +10,5 @@ pub mod failure;
 pub mod lab;
 pub mod owner;
 pub mod plugin;
+pub mod server;
 pub mod units;

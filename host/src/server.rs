@@ -1,0 +1,249 @@
+//! The server: SECoP over TCP and over a Unix socket, for clients that exist and for our own.
+//!
+//! A *face* takes connections of one kind; behind it, every client is one [`Session`](session::Session), which knows no
+//! socket. The lines that a session takes and gives are parsed and put together by pure functions. Requests start in the
+//! order of their lines; replies and updates leave through one queue per connection, so that what led to a reply is told
+//! before it (W2). No client can make the host wait: lines, requests, queues and connections are bounded, and a client
+//! that does not read or never ends its line is cut off (W6).
+//!
+//! It speaks SECoP 1.1 and calls itself 1.0, which is what existing clients take without a word. A device is a module; its
+//! main parameter is `value`, and `target` if it can be written. Requests take every name with and without its
+//! underscore, and the main parameter's own; a number may be a text with a unit, `"2000 um"`; an enum is sent as a number
+//! and taken as number or name.
+//!
+//! # What is ours
+//!
+//! SECoP leaves names that begin with an underscore to each node. A request of ours carries a TOKEN that the client
+//! chooses; it comes back in the reply, or in `error__wait TOKEN […]`.
+//!
+//! | request | reply | errors |
+//! | --- | --- | --- |
+//! | `_wait TOKEN {"call":7}` | `_resolved TOKEN {"call":7,"outcome":…,"reading":[value,{…}],"error":[class,text,{…}],"elapsed":s}` when the call resolves, without a limit. `outcome` is `done`, `failed`, `refused`, `timeout`, `stopped`, `cancelled` or `superseded`; `reading` and `error` may be `null` | `ProtocolError`, `BadJSON`; `Impossible` if this connection has not begun that call, or 256 others since |
+//! | `_cancel TOKEN {"call":7}` | `_cancelled TOKEN {"call":7}`; what the call moves is stopped | as `_wait` |
+//! | `_stop_all TOKEN {}` | `_stopped TOKEN {"devices":[{"device","outcome","error","elapsed"}]}`, at most 2.5 s later. `outcome` is `stopped`, `nothing to stop`, `cannot be stopped`, `not connected`, `no answer` or `failed` | none |
+//! | `_status TOKEN {}` | `_status_is TOKEN {"lab","version","pid","since","config","listen","execution","devices":{"total","up"},"down":[{"device","since","cause"}],"stuck":[{"worker","since","inside"}],"connections","drivers","calls":{"done","failed","pending","came_back"}}` | none |
+//! | `_drivers TOKEN {}` | `_drivers_are TOKEN {"drivers":[row, …]}`, a row as [`plugin::Row`](crate::plugin::Row) has it | none |
+//!
+//! | in | key | meaning |
+//! | --- | --- | --- |
+//! | `update`, `reply`, `changed` | `q` | quality, if it is not good: `stale`, `not verified`, `simulated` |
+//! | `changed`, `done` | `_call` | number of the call, for `_wait` and `_cancel`; left out where a large result was sent whole |
+//! | `error_change`, `error_do` | `_call` | in the detail of a `TimeoutError`: the call goes on, and can be waited for |
+//! | module | `_driver`, `_driver_version`, `_type`, `_controller` | where it comes from |
+//! | module | `_main` | the driver's name of `value` and `target` |
+//! | module | `_members` | the devices that it uses |
+//! | accessible | `_name` | the driver's name |
+//! | parameter | `_tolerance`, `_digits`, `_poll`, `_timeout` | in its unit, and in seconds |
+//! | limits | `_origin` | who has set them: `driver`, or a line of the config |
+//! | command | `_long`, `_timeout` | whether it takes as long as a motion; seconds |
+
+mod base64;
+mod connection;
+mod face;
+mod lines;
+mod neighbour;
+mod node;
+mod peer;
+mod reply;
+mod request;
+mod session;
+mod socket;
+mod value;
+
+use std::{
+    future::Future,
+    io,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::watch, task::JoinSet};
+
+use self::{
+    connection::Connection,
+    face::{Accepted, Faces},
+    node::Node,
+    reply::{Line, Report},
+    socket::Socket,
+};
+use crate::lab::Lab;
+
+/// The most connections at a time, unless [`Server::limit_connections`] says otherwise. Together with files and driver
+/// libraries they stay below the 1024 descriptors that many systems allow a process.
+pub const CONNECTIONS_MAX: usize = 800;
+/// How long sessions may take to say goodbye when the server ends.
+const GOODBYE: Duration = Duration::from_secs(3);
+
+/// What a client gets for `help`.
+const HELP: &str = "\
+read MODULE:PARAMETER           asks the hardware
+change MODULE:PARAMETER VALUE   writes; VALUE is JSON, a number may be a text with a unit
+do MODULE:COMMAND [ARGUMENT]    runs a command; do MODULE:stop stops, always
+activate [MODULE]               sends what is known and then what changes; deactivate ends that
+describe                        all modules with their parameters and commands, as JSON
+ping TOKEN                      pong TOKEN
+_status TOKEN, _drivers TOKEN, _stop_all TOKEN, _wait TOKEN {\"call\":N}, _cancel TOKEN {\"call\":N}";
+
+/// The answer to `*IDN?`.
+fn ident() -> Arc<str> {
+    "ISSE&SINE2020,SECoP,V2019-09-16,v1.0\n".into()
+}
+
+/// The server of a lab, bound to its addresses.
+pub struct Server {
+    shared: Arc<Shared>,
+    tcp: Option<TcpListener>,
+    socket: Option<Socket>,
+    connections_max: usize,
+}
+
+/// What all sessions know.
+struct Shared {
+    lab: Lab,
+    node: Node,
+    /// Where clients find the lab.
+    addresses: Vec<String>,
+    /// How many there are.
+    connections: AtomicUsize,
+}
+
+impl Server {
+    /// Takes its addresses: `listen` as `127.0.0.1:10767`, where port 0 is a free one, and the path of a Unix socket that
+    /// only the same user may use (mode 0600). A socket that a host has left behind is replaced. Clients can connect from
+    /// here on; [`run`](Self::run) answers them.
+    ///
+    /// # Errors
+    /// If an address cannot be had. For one that is taken, the error says by whom, as far as can be found out: asking
+    /// takes a second at most.
+    pub fn bind(lab: &Lab, listen: Option<&str>, socket: Option<&Path>) -> io::Result<Server> {
+        let tcp = listen.map(neighbour::bind).transpose()?;
+        let socket = socket.map(Socket::bind).transpose()?;
+        let mut addresses = Vec::new();
+        if let Some(tcp) = &tcp {
+            addresses.push(tcp.local_addr()?.to_string());
+        }
+        addresses.extend(
+            socket
+                .as_ref()
+                .map(|socket| format!("unix:{}", socket.path().display())),
+        );
+        let shared = Shared {
+            lab: lab.clone(),
+            node: Node::new(lab),
+            addresses,
+            connections: AtomicUsize::new(0),
+        };
+        Ok(Server {
+            shared: Arc::new(shared),
+            tcp,
+            socket,
+            connections_max: CONNECTIONS_MAX,
+        })
+    }
+
+    /// Serves at most so many connections at a time; more are refused with a line that says so.
+    #[must_use]
+    pub fn limit_connections(self, most: usize) -> Server {
+        Server {
+            connections_max: most,
+            ..self
+        }
+    }
+
+    /// Where clients find the lab: `127.0.0.1:10767`, `unix:/run/lab.sock`.
+    pub fn addresses(&self) -> &[String] {
+        &self.shared.addresses
+    }
+
+    /// The address and port that were taken.
+    pub fn tcp_address(&self) -> Option<SocketAddr> {
+        self.tcp.as_ref()?.local_addr().ok()
+    }
+
+    /// Serves until `shutdown` is ready. Then no more connections are taken; sessions have a second for the answers that
+    /// they still owe and one for sending them. The Unix socket is removed. The lab stays open.
+    ///
+    /// The workers of an inline lab run here too, beside the sockets (I6): such a lab wants a runtime of one thread.
+    ///
+    /// # Errors
+    /// If the runtime cannot watch the sockets. A connection that fails ends alone.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, all sessions end where they are.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        let lab = self.shared.lab.clone();
+        // First in turn, so that an inline lab knows that it is pumped before the first request comes.
+        tokio::select! {
+            biased;
+            () = lab.pump() => unreachable!("a lab is pumped for as long as it is polled"),
+            outcome = self.serve(shutdown) => outcome,
+        }
+    }
+
+    async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        let faces = Faces::new(self.tcp, self.socket.as_ref())?;
+        let (ending, ends) = watch::channel(false);
+        let mut sessions = JoinSet::new();
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                Some(ended) = sessions.join_next(), if !sessions.is_empty() => note(ended),
+                accepted = faces.accept() => {
+                    if sessions.len() >= self.connections_max {
+                        refuse(accepted, self.connections_max);
+                    } else {
+                        let connection = Connection::new(&self.shared, ends.clone());
+                        sessions.spawn(connection.run(accepted));
+                    }
+                }
+            }
+        }
+        drop(faces);
+        drop(self.socket);
+        // Sessions that have ended no longer listen, and that is fine.
+        let _ = ending.send(true);
+        let goodbyes = async {
+            while let Some(ended) = sessions.join_next().await {
+                note(ended);
+            }
+        };
+        let _ = tokio::time::timeout(GOODBYE, goodbyes).await;
+        Ok(())
+    }
+}
+
+/// A session must not panic; if one does, the others go on.
+fn note(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!("a session ended in a panic: {error}");
+    }
+}
+
+/// Says why there is no session, as far as the socket takes it without waiting.
+fn refuse(accepted: Accepted, most: usize) {
+    let text = format!("this host serves {most} connections, which is the most; try again later");
+    let line = Line::error("connect", "", &Report::new("IsBusy", text));
+    accepted.try_send(line.as_str().as_bytes());
+}
+
+/// Counts a connection for as long as it lives.
+struct Counted(Arc<Shared>);
+
+impl Counted {
+    fn new(shared: &Arc<Shared>) -> Counted {
+        shared.connections.fetch_add(1, Ordering::Relaxed);
+        Counted(Arc::clone(shared))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,219 @@
+//! One client: what it asks for, and what it is told. Knows no socket.
+//!
+//! Requests are taken up in the order of their lines and start at once: nothing here waits, so a `stop` is acted upon
+//! when its line is parsed, whatever came before it (S1, W2). What has to be waited for becomes an answer in
+//! [`Answers`]; replies and updates leave through one queue.
+
+mod answers;
+mod calls;
+mod commands;
+mod custom;
+mod parameters;
+mod updates;
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+pub(super) use answers::Answer;
+use answers::{Answers, Key};
+use calls::Calls;
+
+use super::{
+    Shared,
+    reply::{self, Line, Report},
+    request::Request,
+};
+use crate::{
+    dispatcher::{Bounds, Policy, Queue, SubscriptionId},
+    lab::Owner,
+};
+
+/// Every request is answered within this time; clients give up after 10 s (W1).
+const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+/// A motion is answered when the driver has taken it, but not later than this (W1).
+const TAKEN_WITHIN: Duration = Duration::from_millis(200);
+/// The most requests of a client that may be waiting for their answers.
+const PENDING_MAX: usize = 1000;
+/// Bytes that may wait for a client before what can be dropped is dropped, and what cannot ends its connection.
+const QUEUE_BYTES: usize = 16 << 20;
+
+/// What the client is to be sent, in order.
+pub(super) type Outbound = Queue<Line>;
+
+/// See the module.
+pub(super) struct Session {
+    shared: Arc<Shared>,
+    /// Acts for the client (O1).
+    owner: Owner,
+    queue: Arc<Outbound>,
+    answers: Answers,
+    calls: Calls,
+    /// What the client wants updates of, by the module's place.
+    subscriptions: HashMap<usize, SubscriptionId>,
+}
+
+impl Session {
+    /// A session of a client that shows itself as `label`.
+    pub(super) fn new(shared: &Arc<Shared>, label: String) -> Session {
+        // Each thing that there is to be told waits once between two replies; readings are replaced, not queued up.
+        let bounds = Bounds {
+            entries: 4096 + 4 * shared.node.topics(),
+            bytes: QUEUE_BYTES,
+        };
+        Session {
+            owner: shared.lab.owner(label),
+            shared: Arc::clone(shared),
+            queue: Arc::new(Queue::new(Policy::Latest, bounds)),
+            answers: Answers::default(),
+            calls: Calls::default(),
+            subscriptions: HashMap::new(),
+        }
+    }
+
+    /// What the client is to be sent.
+    pub(super) fn queue(&self) -> &Arc<Outbound> {
+        &self.queue
+    }
+
+    /// Whether the client does not read what it asked for; its connection is to be cut.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.queue.is_overflown()
+    }
+
+    /// Takes up one line.
+    pub(super) fn handle(&mut self, line: &[u8]) {
+        match Request::parse(line) {
+            Ok(Some(request)) => self.request(request),
+            Ok(None) => {}
+            Err(malformed) => self.send(Line::error(&malformed.action, "", &malformed.report)),
+        }
+    }
+
+    /// The next answer that is ready, to be given to [`deliver`](Self::deliver). Pending while there is none.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped.
+    pub(super) async fn next_answer(&mut self) -> Answer {
+        self.answers.next().await
+    }
+
+    /// Sends an answer.
+    pub(super) fn deliver(&mut self, answer: Answer) {
+        if let Some(record) = answer.record {
+            self.calls.insert(record);
+        }
+        self.send(answer.line);
+    }
+
+    /// Whether answers are still to come.
+    pub(super) fn has_pending(&self) -> bool {
+        !self.answers.is_empty()
+    }
+
+    /// Tells the client why its connection is closed.
+    pub(super) fn refuse(&self, report: &Report) {
+        self.send(Line::error("", "", report));
+    }
+
+    fn request(&mut self, request: Request<'_>) {
+        let (action, specifier) = (request.action, request.specifier);
+        if self.answers.len() >= PENDING_MAX && !is_urgent(&request) {
+            let text = format!("{PENDING_MAX} requests of this connection wait for their answers already");
+            return self.fail(request, Report::new("IsBusy", text));
+        }
+        match action {
+            "*IDN?" => self.send(Line::Shared(super::ident())),
+            "describe" => self.describe(request),
+            "activate" => self.activate(request),
+            "deactivate" => self.deactivate(request),
+            "read" => self.read(request),
+            "change" => self.change(request),
+            "do" => self.run(request),
+            "ping" => {
+                let pong = reply::qualified("null", self.now(), None);
+                self.answer(request, Line::new("pong", specifier, &pong));
+            }
+            // Log lines are not sent yet, which SECoP lets a node say like this.
+            "logging" => self.answer(request, Line::new("logging", specifier, "\"off\"")),
+            "help" => self.help(),
+            "_wait" => self.wait_for_call(request),
+            "_cancel" => self.cancel_call(request),
+            "_stop_all" => self.stop_all(request),
+            "_status" => self.status(request),
+            "_drivers" => self.drivers(request),
+            _ => {
+                let text = format!("there is no request `{action}`; try `help`");
+                self.fail(request, Report::protocol(text));
+            }
+        }
+    }
+
+    fn describe(&mut self, request: Request<'_>) {
+        match request.specifier {
+            "" | "." => self.send(self.shared.node.description()),
+            _ => self.fail(
+                request,
+                Report::protocol("only the whole node is described: `describe`"),
+            ),
+        }
+    }
+
+    fn help(&mut self) {
+        for (number, text) in super::HELP.lines().enumerate() {
+            let text = serde_json::Value::from(text).to_string();
+            self.send(Line::new("helping", &(number + 1).to_string(), &text));
+        }
+    }
+
+    fn now(&self) -> crate::clock::Time {
+        self.shared.lab.clock().now()
+    }
+
+    /// Sends a line behind all that was sent before.
+    fn send(&self, line: Line) {
+        let bytes = line.as_str().len();
+        self.queue.reply(line, bytes);
+    }
+
+    /// Answers a request, after earlier ones of the same key.
+    fn answer(&mut self, request: Request<'_>, line: Line) {
+        let key = Key::new(request);
+        if let Some(line) = self.answers.hold_back(&key, line) {
+            self.send(line);
+        }
+    }
+
+    /// Answers a request with an error.
+    fn fail(&mut self, request: Request<'_>, report: impl Into<Report>) {
+        let line = Line::error(request.action, request.specifier, &report.into());
+        self.answer(request, line);
+    }
+
+    /// Answers a request once `answer` is ready.
+    fn answer_later(&mut self, request: Request<'_>, answer: impl Future<Output = Answer> + Send + 'static) {
+        self.answers.push(Key::new(request), Box::pin(answer));
+    }
+
+    /// When a request that comes now has to be answered. Promises to clients are kept on the real clock (I6).
+    fn deadline() -> Instant {
+        Instant::now() + ANSWER_WITHIN
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.unsubscribe_all();
+    }
+}
+
+/// What is taken up however much a client has asked for already.
+fn is_urgent(request: &Request<'_>) -> bool {
+    let stops = request.action == "do"
+        && crate::device::split_path(request.specifier)
+            .1
+            .eq_ignore_ascii_case("stop");
+    stops || matches!(request.action, "ping" | "_stop_all" | "_cancel")
+}

@@ -1,0 +1,220 @@
+//! `read` and `change`.
+
+use std::{sync::Arc, time::Instant};
+
+use baton_plugin_api::Time;
+use tokio::time::{timeout, timeout_at};
+
+use super::{
+    super::{
+        node::Role,
+        reply::{self, Line, Report},
+        request::Request,
+        value,
+    },
+    ANSWER_WITHIN, Answer, Session, TAKEN_WITHIN,
+    calls::{About, Record},
+};
+use crate::{
+    device::{Device, Reading},
+    executor::Call,
+    failure::Failure,
+};
+
+impl Session {
+    /// `read stage:value`, `read stage` for short: asks the hardware (D1).
+    pub(super) fn read(&mut self, request: Request<'_>) {
+        let shared = Arc::clone(&self.shared);
+        let (module, name) = match shared.node.split(request.specifier) {
+            Ok(found) => found,
+            Err(refusal) => return self.fail(request, refusal),
+        };
+        let name = if name.is_empty() { "value" } else { name };
+        let role = module.role(name).filter(|role| !role.is_command());
+        let Some(role) = role else {
+            return self.fail(request, module.no_such_parameter(name));
+        };
+        let device = &module.device;
+        let member = match role {
+            Role::Value(index) | Role::Parameter(index) => module.parameter(index).name(),
+            Role::Target(index) => return self.read_target(request, device, index),
+            Role::StatusValue => {
+                let code = device.status().0.code.number().to_string();
+                return self.answer_now(request, &code, self.now());
+            }
+            Role::Limits(_) | Role::PollInterval(_) => {
+                let constant = module.constant(role).unwrap_or_default();
+                return self.answer_now(request, &constant, self.now());
+            }
+            _ => "status",
+        };
+        let path = format!("{}.{member}", device.name());
+        // What has not begun when the client is told that it takes too long need not begin at all (S3).
+        match self.owner.patient_for(ANSWER_WITHIN).get(&path) {
+            Err(refusal) => self.fail(request, refusal),
+            Ok(call) => self.answer_reading(request, device, role, call),
+        }
+    }
+
+    fn answer_now(&mut self, request: Request<'_>, value: &str, time: Time) {
+        let data = reply::qualified(value, time, None);
+        self.answer(request, Line::new("reply", request.specifier, &data));
+    }
+
+    fn read_target(&mut self, request: Request<'_>, device: &Device, index: usize) {
+        let parameter = &device.parameters()[index];
+        match device.target(index) {
+            Some(target) => {
+                let value = value::to_string(&target.value, &parameter.description().datatype);
+                self.answer_now(request, &value, target.time);
+            }
+            None => {
+                let text = format!("{} has no target yet", parameter.path());
+                self.fail(request, Report::new("ReadFailed", text));
+            }
+        }
+    }
+
+    fn answer_reading(&mut self, request: Request<'_>, device: &Arc<Device>, role: Role, call: Call) {
+        let reading = Read {
+            specifier: request.specifier.to_owned(),
+            device: Arc::clone(device),
+            index: match role {
+                Role::Value(index) | Role::Parameter(index) => Some(index),
+                _ => None,
+            },
+        };
+        if let Some(outcome) = call.outcome() {
+            return self.answer(request, reading.line(outcome));
+        }
+        let deadline = Self::deadline();
+        self.answer_later(request, async move {
+            match timeout_at(deadline.into(), call).await {
+                Ok(outcome) => reading.line(outcome).into(),
+                Err(_) => reading.overdue().into(),
+            }
+        });
+    }
+
+    /// `change stage:target 2.5`, `change stage:_velocity "2 mm/s"`.
+    pub(super) fn change(&mut self, request: Request<'_>) {
+        match self.begin_change(request) {
+            Err(report) => self.fail(request, report),
+            Ok((record, shows_target)) => {
+                let write = Write {
+                    specifier: request.specifier.to_owned(),
+                    shows_target,
+                    record,
+                };
+                let deadline = Self::deadline();
+                self.answer_later(request, write.answer(deadline));
+            }
+        }
+    }
+
+    /// Starts the write; what comes back is whether the reply shows the target instead of the readback.
+    fn begin_change(&mut self, request: Request<'_>) -> Result<(Record, bool), Report> {
+        let shared = Arc::clone(&self.shared);
+        let (module, name) = shared.node.split(request.specifier)?;
+        let name = if name.is_empty() { "target" } else { name };
+        let role = module.role(name).filter(|role| !role.is_command());
+        let (device, role) = (&module.device, role.ok_or_else(|| module.no_such_parameter(name))?);
+        let index = match role {
+            Role::Target(index) | Role::Parameter(index) => index,
+            // The parameter's own name stands for its target here; `value` does not.
+            Role::Value(index) if !name.eq_ignore_ascii_case("value") => index,
+            _ => return Err(Report::read_only(request.specifier)),
+        };
+        let parameter = module.parameter(index);
+        if !request.has_data() {
+            return Err(Report::protocol("the value is missing: `change NAME VALUE`"));
+        }
+        let value = value::parse(request.json()?, &parameter.description().datatype)
+            .map_err(|why| Report::new("WrongType", format!("{}: {why}", parameter.path())))?;
+        let call = self.owner.set(parameter.path(), value)?;
+        let record = Record {
+            call,
+            device: Arc::clone(device),
+            about: About::Parameter(index),
+        };
+        Ok((record, !matches!(role, Role::Parameter(_))))
+    }
+}
+
+/// A read on its way.
+struct Read {
+    specifier: String,
+    device: Arc<Device>,
+    /// The parameter; `None` for the status.
+    index: Option<usize>,
+}
+
+impl Read {
+    fn line(&self, outcome: Result<Reading, Failure>) -> Line {
+        let reading = match outcome {
+            Ok(reading) => reading,
+            Err(failure) => return Line::error("read", &self.specifier, &failure.into()),
+        };
+        let mut data = String::new();
+        let datatype = match self.index {
+            Some(index) => &self.device.parameters()[index].description().datatype,
+            None => &baton_plugin_api::Datatype::Unit,
+        };
+        reply::push_reading(&mut data, &reading, datatype, None);
+        Line::new("reply", &self.specifier, &data)
+    }
+
+    fn overdue(&self) -> Line {
+        let report = Report::still_running(&format!("reading {}", self.specifier), ANSWER_WITHIN, None);
+        Line::error("read", &self.specifier, &report)
+    }
+}
+
+/// A write on its way.
+struct Write {
+    specifier: String,
+    shows_target: bool,
+    record: Record,
+}
+
+impl Write {
+    async fn answer(self, deadline: Instant) -> Answer {
+        let About::Parameter(index) = self.record.about else {
+            unreachable!("a write is about a parameter")
+        };
+        let device = &self.record.device;
+        let call = &self.record.call;
+        let target = device.target(index);
+        let outcome = if device.moves(&device.parameters()[index]) {
+            // Clients take the status for what follows; it is busy, and was sent so before (W1).
+            match timeout(TAKEN_WITHIN, call.taken()).await {
+                Ok(Err(failure)) => Err(failure.into()),
+                Ok(Ok(())) | Err(_) => Ok(target),
+            }
+        } else {
+            match timeout_at(deadline.into(), call.clone()).await {
+                Ok(Ok(reading)) if self.shows_target => Ok(target.or(Some(reading))),
+                Ok(Ok(reading)) => Ok(Some(reading)),
+                Ok(Err(failure)) => Err(failure.into()),
+                Err(_) => Err(Report::still_running(
+                    self.record.path(),
+                    ANSWER_WITHIN,
+                    Some(call.id()),
+                )),
+            }
+        };
+        let line = match outcome {
+            Ok(reading) => {
+                let reading = reading.expect("an accepted write has a target");
+                let mut data = String::new();
+                reply::push_reading(&mut data, &reading, self.record.datatype(), Some(call.id()));
+                Line::new("changed", &self.specifier, &data)
+            }
+            Err(report) => Line::error("change", &self.specifier, &report),
+        };
+        Answer {
+            line,
+            record: Some(self.record),
+        }
+    }
+}

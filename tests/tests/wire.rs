@@ -1,0 +1,12 @@
+//! The server over real sockets, with real drivers (RULES.md W).
+
+#[path = "wire/client.rs"]
+mod client;
+#[path = "wire/faces.rs"]
+mod faces;
+#[path = "wire/motion.rs"]
+mod motion;
+#[path = "wire/robustness.rs"]
+mod robustness;
+#[path = "wire/talk.rs"]
+mod talk;
