@@ -94,6 +94,39 @@ fn ident() -> Arc<str> {
     "ISSE&SINE2020,SECoP,V2019-09-16,v1.0\n".into()
 }
 
+/// Addresses that are ours. Clients can connect from here on; a [`Server`] answers them.
+///
+/// A host takes them before it opens its lab: the second of two hosts on one config then ends before it has touched any
+/// hardware.
+pub struct Addresses {
+    tcp: Option<TcpListener>,
+    socket: Option<Socket>,
+    names: Vec<String>,
+}
+
+impl Addresses {
+    /// Takes addresses: `listen` as `127.0.0.1:10767`, where port 0 is a free one, and the path of a Unix socket that
+    /// only the same user may use (mode 0600). A socket that a host has left behind is replaced.
+    ///
+    /// # Errors
+    /// If an address cannot be had. For one that is taken, the error says by whom, as far as can be found out: asking
+    /// takes a second at most.
+    pub fn bind(listen: Option<&str>, socket: Option<&Path>) -> io::Result<Addresses> {
+        let tcp = listen.map(neighbour::bind).transpose()?;
+        let socket = socket.map(Socket::bind).transpose()?;
+        let mut names = Vec::new();
+        if let Some(tcp) = &tcp {
+            names.push(tcp.local_addr()?.to_string());
+        }
+        names.extend(
+            socket
+                .as_ref()
+                .map(|socket| format!("unix:{}", socket.path().display())),
+        );
+        Ok(Addresses { tcp, socket, names })
+    }
+}
+
 /// The server of a lab, bound to its addresses.
 pub struct Server {
     shared: Arc<Shared>,
@@ -113,37 +146,29 @@ struct Shared {
 }
 
 impl Server {
-    /// Takes its addresses: `listen` as `127.0.0.1:10767`, where port 0 is a free one, and the path of a Unix socket that
-    /// only the same user may use (mode 0600). A socket that a host has left behind is replaced. Clients can connect from
-    /// here on; [`run`](Self::run) answers them.
-    ///
-    /// # Errors
-    /// If an address cannot be had. For one that is taken, the error says by whom, as far as can be found out: asking
-    /// takes a second at most.
-    pub fn bind(lab: &Lab, listen: Option<&str>, socket: Option<&Path>) -> io::Result<Server> {
-        let tcp = listen.map(neighbour::bind).transpose()?;
-        let socket = socket.map(Socket::bind).transpose()?;
-        let mut addresses = Vec::new();
-        if let Some(tcp) = &tcp {
-            addresses.push(tcp.local_addr()?.to_string());
-        }
-        addresses.extend(
-            socket
-                .as_ref()
-                .map(|socket| format!("unix:{}", socket.path().display())),
-        );
+    /// A server of `lab` at addresses that were taken before, perhaps before the lab was opened.
+    pub fn new(lab: &Lab, addresses: Addresses) -> Server {
+        let Addresses { tcp, socket, names } = addresses;
         let shared = Shared {
             lab: lab.clone(),
             node: Node::new(lab),
-            addresses,
+            addresses: names,
             connections: AtomicUsize::new(0),
         };
-        Ok(Server {
+        Server {
             shared: Arc::new(shared),
             tcp,
             socket,
             connections_max: CONNECTIONS_MAX,
-        })
+        }
+    }
+
+    /// [`Addresses::bind`] and [`new`](Self::new) in one.
+    ///
+    /// # Errors
+    /// If an address cannot be had.
+    pub fn bind(lab: &Lab, listen: Option<&str>, socket: Option<&Path>) -> io::Result<Server> {
+        Ok(Server::new(lab, Addresses::bind(listen, socket)?))
     }
 
     /// Serves at most so many connections at a time; more are refused with a line that says so.

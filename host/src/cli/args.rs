@@ -49,6 +49,12 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Open a lab and serve it, until Ctrl-C or SIGTERM
+    ///
+    /// Devices that cannot be opened are tried again and again; the rest of the lab works meanwhile. At the end,
+    /// whatever moves is stopped, unless the config says `on_exit = "keep"`.
+    #[command(after_help = "Examples:\n  baton run config/quickstart.toml\n  baton run lab/ --listen 127.0.0.1:0")]
+    Run(Run),
     /// Check a config, and say everything that is wrong with it
     ///
     /// Exit codes: 0 sound, 78 not, 3 if there are warnings and --deny-warnings is given.
@@ -129,6 +135,26 @@ pub(crate) struct Places {
     /// Which [host.NAME] of the config counts, if it is not that of this machine's own name
     #[arg(long, env = "BATON_MACHINE", value_name = "NAME")]
     pub(crate) machine: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// The config: a TOML file, or a folder of them
+    pub(crate) config: PathBuf,
+    /// Serve SECoP at this address instead of the config's; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// Serve on this Unix socket, too
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) places: Places,
+    /// Run every call where it is made, in a fixed order, for tests; simulated devices then have a virtual clock
+    #[arg(long)]
+    pub(crate) disable_async: bool,
+    /// What goes to the log on standard error: error, warn, info, debug, trace
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub(crate) log: tracing::Level,
 }
 
 #[derive(Args, Debug)]

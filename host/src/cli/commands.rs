@@ -7,6 +7,7 @@ mod describe;
 mod drivers;
 mod get;
 mod list;
+mod run;
 mod schema;
 mod set;
 mod status;
@@ -22,6 +23,7 @@ use super::output::Output;
 pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> {
     let global = &arguments.global;
     match &arguments.command {
+        Command::Run(run) => run::run(run, output),
         Command::Check(check) => check::run(check, output),
         Command::Schema { folders } => schema::run(folders, output),
         Command::List => list::run(&mut connect(global)?, output),

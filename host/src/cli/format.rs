@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value as Json;
@@ -139,6 +140,17 @@ fn general(value: f64, digits: usize) -> String {
         return format!("{}{mark}", trim(mantissa));
     }
     trim(&fixed(value, (digits as i32 - 1 - power).max(0) as usize))
+}
+
+/// How the word for a status looks: what needs a look stands out.
+pub(crate) fn status_style(word: &str) -> Style {
+    match word {
+        "busy" => AnsiColor::Cyan.on_default(),
+        "warn" => AnsiColor::Yellow.on_default(),
+        "error" => AnsiColor::Red.on_default().bold(),
+        "disabled" => Style::new().dimmed(),
+        _ => Style::new(),
+    }
 }
 
 /// Unix seconds as local time, to the millisecond: `2026-03-01 14:02:03.250`.

@@ -26,6 +26,11 @@ impl Table {
         }
     }
 
+    /// A table without headings.
+    pub(crate) fn bare() -> Table {
+        Table { rows: Vec::new() }
+    }
+
     /// Adds a row; of control characters only an escaped form is shown.
     pub(crate) fn row<const N: usize>(&mut self, cells: [Cell; N]) {
         self.rows.push(cells.into());

@@ -1,11 +1,10 @@
 //! `baton list`: every device in one line.
 
-use anstyle::{AnsiColor, Style};
 use serde_json::{Value as Json, json};
 
 use crate::cli::client::{Client, Device};
 use crate::cli::failure::Failure;
-use crate::cli::format::shortened;
+use crate::cli::format::{shortened, status_style};
 use crate::cli::output::Output;
 use crate::cli::readings::{self, Status};
 use crate::cli::table::{Cell, Table};
@@ -31,7 +30,7 @@ pub(super) fn run(client: &mut Client, output: Output) -> Result<(), Failure> {
                 status
                     .as_ref()
                     .map_or("-".to_owned(), |s| shortened(&s.label(), CELL_CHARS)),
-                style(&status),
+                status_style(status.as_ref().map_or("", Status::word)),
             ),
             shortened(&value(client, device), CELL_CHARS).into(),
         ]);
@@ -66,15 +65,4 @@ fn to_json(client: &Client, device: &Device) -> Json {
         "status": status(client, device).map(|status| status.to_json()),
         "reading": reading,
     })
-}
-
-/// How a status looks: what needs a look stands out.
-fn style(status: &Option<Status>) -> Style {
-    match status.as_ref().map(Status::word) {
-        Some("busy") => AnsiColor::Cyan.on_default(),
-        Some("warn") => AnsiColor::Yellow.on_default(),
-        Some("error") => AnsiColor::Red.on_default().bold(),
-        Some("disabled") => Style::new().dimmed(),
-        _ => Style::new(),
-    }
 }

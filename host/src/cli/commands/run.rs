@@ -1,0 +1,282 @@
+//! `baton run`: opens a lab and serves it until it is told to end.
+
+use std::{io, time::Duration};
+
+use baton_plugin_api::StatusCode;
+use serde_json::json;
+
+use super::check::{BAD_CONFIG, count};
+use crate::{
+    cli::{
+        args::Run,
+        failure::Failure,
+        format::status_style,
+        lab_file::{self, Against, LabFile},
+        output::Output,
+        table::{Cell, Table},
+    },
+    config::{Execution, LabConfig},
+    device::Device,
+    lab::{Closed, Lab},
+    plugin::{Drivers, State},
+    server::{Addresses, Server},
+};
+
+/// How long the table at the start waits for devices that are slow to open; they go on opening.
+const OPENING: Duration = Duration::from_secs(5);
+
+/// Opens the lab and serves it until SIGTERM or Ctrl-C.
+pub(super) fn run(run: &Run, output: Output) -> Result<(), Failure> {
+    log_to_stderr(run);
+    let file = lab_file::read(
+        &run.config,
+        &run.places.drivers,
+        run.places.machine.as_deref(),
+        Against::Drivers,
+    )?;
+    output.diagnostics(&file.resolution.diagnostics);
+    let Some(mut config) = file.resolution.config.clone() else {
+        return Err(Failure::Told(BAD_CONFIG));
+    };
+    if let Some(missing) = config.missing_drivers.first() {
+        let text = format!("the driver `{missing}` was not found; name its folder with --drivers DIR");
+        output.error(&text);
+        report_refused(&file.drivers, output);
+        return Err(Failure::Told(BAD_CONFIG));
+    }
+    settle(&mut config, run);
+    let runtime = runtime(config.host.execution)?;
+    runtime.block_on(serve(config, &file, output))
+}
+
+/// What the command line and the environment say goes before what the config says.
+fn settle(config: &mut LabConfig, run: &Run) {
+    if let Some(listen) = &run.listen {
+        config.host.listen = Some(listen.clone());
+    }
+    if let Some(socket) = &run.socket {
+        config.host.socket = Some(std::path::absolute(socket).unwrap_or_else(|_| socket.clone()));
+    }
+    let disabled = std::env::var_os("BATON_DISABLE_ASYNC").is_some_and(|value| value == "1");
+    if run.disable_async || disabled {
+        config.host.execution = Execution::Inline;
+    }
+}
+
+/// Inline execution has everything on one thread.
+fn runtime(execution: Execution) -> io::Result<tokio::runtime::Runtime> {
+    match execution {
+        Execution::Threaded => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
+        Execution::Inline => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+    }
+}
+
+async fn serve(config: LabConfig, file: &LabFile, output: Output) -> Result<(), Failure> {
+    // First the address, then the devices: a second host on the same config must not touch the hardware.
+    let addresses = Addresses::bind(config.host.listen.as_deref(), config.host.socket.as_deref())
+        .map_err(|error| Failure::Request(error.to_string()))?;
+    let lab = Lab::open(config, file.drivers.clone()).map_err(|error| Failure::Request(error.to_string()))?;
+    let server = Server::new(&lab, addresses);
+    lab.wait_ready(OPENING);
+    introduce(&lab, &server, output)?;
+    let signals = Signals::new()?;
+    server.run(signals.first()).await?;
+    output.note("ending: stopping what moves, closing the devices (Ctrl-C again to leave at once)");
+    let closing = {
+        let lab = lab.clone();
+        std::thread::spawn(move || lab.close())
+    };
+    tokio::select! {
+        () = signals.again() => Err(Failure::Interrupted("left without closing the devices".to_owned())),
+        closed = joined(closing) => report_closed(closed, output),
+    }
+}
+
+/// The outcome of a thread, without blocking the runtime.
+async fn joined(thread: std::thread::JoinHandle<Closed>) -> Option<Closed> {
+    let mut patience = tokio::time::interval(Duration::from_millis(5));
+    while !thread.is_finished() {
+        patience.tick().await;
+    }
+    thread.join().ok()
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: tokio::sync::Mutex<tokio::signal::unix::Signal>,
+    terminate: tokio::sync::Mutex<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?.into(),
+            terminate: signal(SignalKind::terminate())?.into(),
+        })
+    }
+
+    /// The first that comes.
+    async fn first(&self) {
+        let (mut interrupt, mut terminate) = (self.interrupt.lock().await, self.terminate.lock().await);
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+
+    /// Another Ctrl-C.
+    async fn again(&self) {
+        self.interrupt.lock().await.recv().await;
+    }
+}
+
+/// Says what runs, where, and with which drivers and devices.
+fn introduce(lab: &Lab, server: &Server, output: Output) -> Result<(), Failure> {
+    let addresses = server.addresses();
+    let version = env!("CARGO_PKG_VERSION");
+    if output.json {
+        return output.object(json!({
+            "version": version,
+            "lab": lab.config().name,
+            "pid": std::process::id(),
+            "listen": addresses,
+            "status": lab.status(),
+            "drivers": lab.drivers().rows(),
+        }));
+    }
+    let devices = count(lab.devices().len(), "device");
+    output.line(&format!(
+        "baton {version}   lab \"{}\"   {devices}   secop {}",
+        lab.config().name,
+        addresses.join("  ")
+    ))?;
+    output.table(&drivers_table(lab.drivers()))?;
+    output.table(&devices_table(lab))
+}
+
+fn drivers_table(drivers: &Drivers) -> Table {
+    let mut table = Table::bare();
+    for row in drivers.rows().iter().filter(|row| row.state != State::NotADriver) {
+        let offers: Vec<&str> = row.devices.iter().chain(&row.controllers).map(String::as_str).collect();
+        let note = row.reason.clone().unwrap_or_else(|| offers.join(" "));
+        table.row([
+            format!("  {}", row.name.as_deref().unwrap_or("-")).into(),
+            row.version.clone().unwrap_or_else(|| "-".to_owned()).into(),
+            row.state.name().into(),
+            shorten(&row.file.display().to_string()).into(),
+            note.into(),
+        ]);
+    }
+    table
+}
+
+/// A path from here, where it lies below the current folder.
+fn shorten(file: &str) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    match std::path::Path::new(file).strip_prefix(&here) {
+        Ok(below) => below.display().to_string(),
+        Err(_) => file.to_owned(),
+    }
+}
+
+fn devices_table(lab: &Lab) -> Table {
+    let mut table = Table::new(["  DEVICE", "TYPE", "STATUS", "VALUE"]);
+    for device in lab.devices() {
+        let config = device.config();
+        let (status, _) = device.status();
+        let style = status_style(status.code.word());
+        table.row([
+            format!("  {}", device.name()).into(),
+            format!("{}/{}", config.driver, config.device_type).into(),
+            Cell::styled(status.code.word(), style),
+            value(device, status.code, &status.text).into(),
+        ]);
+    }
+    table
+}
+
+/// The value of a device, or what keeps it from having one.
+fn value(device: &Device, code: StatusCode, text: &str) -> String {
+    let main = device.main().and_then(|main| Some((main, device.last(main.index())?)));
+    match main {
+        Some((main, Ok(reading))) if code != StatusCode::Error => main.format(&reading.value),
+        Some(_) | None if !text.is_empty() => text.to_owned(),
+        _ => "-".to_owned(),
+    }
+}
+
+/// Files that look like the driver that is missing.
+fn report_refused(drivers: &Drivers, output: Output) {
+    for row in drivers
+        .rows()
+        .iter()
+        .filter(|row| row.state != State::Ok && row.state != State::NotADriver)
+    {
+        output.note(&format!(
+            "  {}: {}: {}",
+            row.file.display(),
+            row.state.name(),
+            row.reason.as_deref().unwrap_or("")
+        ));
+    }
+}
+
+fn report_closed(closed: Option<Closed>, output: Output) -> Result<(), Failure> {
+    let Some(closed) = closed else {
+        return Err(Failure::Request("closing the lab failed".to_owned()));
+    };
+    for report in &closed.stopped {
+        match &report.error {
+            Some(error) => output.error(&format!("{}: {}: {error}", report.device, report.outcome)),
+            None => output.note(&format!("  {}: {}", report.device, report.outcome)),
+        }
+    }
+    for worker in &closed.hung {
+        output.error(&format!("{worker} is still inside its driver, and is left behind"));
+    }
+    Ok(())
+}
+
+/// The host's log goes to standard error, one line for each event.
+fn log_to_stderr(run: &Run) {
+    use io::IsTerminal;
+    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(run.log)
+        .with_writer(io::stderr)
+        .with_ansi(colours)
+        .with_target(false)
+        .fmt_fields(MessageOnly);
+    // A second subscriber cannot be set, and there is none before this.
+    let _ = subscriber.try_init();
+}
+
+/// Messages name their device themselves; its field is for programs.
+struct MessageOnly;
+
+impl<'writer> tracing_subscriber::fmt::FormatFields<'writer> for MessageOnly {
+    fn format_fields<R: tracing_subscriber::field::RecordFields>(
+        &self,
+        writer: tracing_subscriber::fmt::format::Writer<'writer>,
+        fields: R,
+    ) -> std::fmt::Result {
+        struct Visitor<'w> {
+            writer: tracing_subscriber::fmt::format::Writer<'w>,
+            outcome: std::fmt::Result,
+        }
+        impl tracing::field::Visit for Visitor<'_> {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                if field.name() == "message" {
+                    self.outcome = self.outcome.and_then(|()| write!(self.writer, "{value:?}"));
+                }
+            }
+        }
+        let mut visitor = Visitor {
+            writer,
+            outcome: Ok(()),
+        };
+        fields.record(&mut visitor);
+        visitor.outcome
+    }
+}
