@@ -92,10 +92,8 @@ impl Device for Detector {
     fn table(t: &mut Table<Self>) {
         // An exposure is a part of the read, and must not make it overdue.
         let timeout = Duration::from_secs_f64(MAX_EXPOSURE + 5.0);
-        t.doc(
-            "A simulated detector;
-        t.simulated(); each reading takes one exposure",
-        );
+        t.doc("A simulated detector; each reading takes one exposure");
+        t.simulated();
         t.parameter("counts")
             .doc("Counts in one exposure")
             .timeout(timeout)
