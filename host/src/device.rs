@@ -28,7 +28,7 @@ pub use state::{Connection, Counters};
 
 use crate::{
     config::DeviceConfig,
-    dispatcher::{Dispatcher, Message, Sink, SubscriptionId},
+    dispatcher::{Dispatcher, Displaced, Sink, SubscriptionId},
     executor::Worker,
     failure::Refusal,
 };
@@ -193,22 +193,17 @@ impl Device {
 
     /// Changes the state; tells subscribers before anyone else can change it, and drops what was displaced afterwards.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Change<'_>) -> R) -> R {
-        let mut displaced = Vec::new();
-        let mut old = Vec::new();
+        let mut displaced = Displaced::default();
         let mut state = self.lock();
         let outcome = change(&mut Change {
             device: self,
             state: &mut state,
             displaced: &mut displaced,
-            old: &mut old,
         });
         drop(state);
-        // `displaced` and `old` may hold the last clone of a driver's buffer; they are dropped here, unlocked (M2).
+        // What may hold the last clone of a driver's buffer is dropped here, unlocked (M2).
+        drop(displaced);
         outcome
-    }
-
-    fn send(&self, displaced: &mut Vec<Arc<Message>>, message: impl FnOnce() -> Message) {
-        self.dispatcher.send(&self.name, displaced, message);
     }
 
     /// The last reading of a parameter; `None` if there has been none.
@@ -234,17 +229,7 @@ impl Device {
 
     /// Refuses what cannot begin because the driver is not connected.
     pub(crate) fn refuse_if_down(&self, now: impl FnOnce() -> Time) -> Result<(), Refusal> {
-        match &self.lock().connection {
-            Connection::Down { since, cause } => {
-                let (cause, down_for) = (cause.clone(), now().since(*since));
-                Err(Refusal::Down {
-                    device: self.name.to_string(),
-                    cause,
-                    down_for,
-                })
-            }
-            _ => Ok(()),
-        }
+        self.lock().refuse_if_down(&self.name, now)
     }
 
     /// Whether the driver is connected.

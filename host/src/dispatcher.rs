@@ -66,6 +66,16 @@ pub trait Sink: Send + Sync {
     fn deliver(&self, message: &Arc<Message>, displaced: &mut Vec<Arc<Message>>);
 }
 
+/// What a change of a device leaves over. It may hold the last clone of a driver's buffer, and freeing that is the
+/// driver's code: it is dropped once no lock is held (M2).
+#[derive(Default)]
+pub(crate) struct Displaced {
+    pub(crate) messages: Vec<Arc<Message>>,
+    pub(crate) payloads: Vec<Payload>,
+    pub(crate) readings: Vec<LastReading>,
+    sinks: Vec<Arc<dyn Sink>>,
+}
+
 /// Relays messages of one lab (M7).
 #[derive(Default)]
 pub struct Dispatcher {
@@ -107,17 +117,27 @@ impl Dispatcher {
         }
     }
 
-    /// Sends to whoever subscribed to `sender`; builds the message only if somebody did.
-    pub(crate) fn send(&self, sender: &Arc<str>, displaced: &mut Vec<Arc<Message>>, message: impl FnOnce() -> Message) {
+    /// Sends to whoever subscribed to `sender`; builds the message only if somebody did, and else gives the payload back.
+    pub(crate) fn send(
+        &self,
+        sender: &Arc<str>,
+        payload: Payload,
+        displaced: &mut Displaced,
+        message: impl FnOnce(Payload) -> Message,
+    ) -> Option<Payload> {
         let subscribers = self.subscribers.read().unwrap_or_else(PoisonError::into_inner);
         let Some(list) = subscribers.get(sender).filter(|list| !list.is_empty()) else {
-            return;
+            return Some(payload);
         };
-        let message = Arc::new(message());
+        let message = Arc::new(message(payload));
+        displaced.sinks.reserve(list.len());
         for sink in list.iter().filter_map(|subscriber| subscriber.sink.upgrade()) {
-            sink.deliver(&message, displaced);
+            sink.deliver(&message, &mut displaced.messages);
+            // Whoever it belongs to may have let it go meanwhile, with all that waits in it.
+            displaced.sinks.push(sink);
         }
         // If no queue kept it, it goes with the displaced ones.
-        displaced.push(message);
+        displaced.messages.push(message);
+        None
     }
 }

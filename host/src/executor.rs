@@ -13,12 +13,13 @@ mod inline;
 mod instance;
 mod motion;
 mod stop;
+mod stopper;
 mod submit;
 mod watchdog;
 
 use std::{
     sync::{
-        Arc, Condvar, Mutex, OnceLock, PoisonError, Weak,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{JoinHandle, Thread},
@@ -26,7 +27,7 @@ use std::{
 };
 
 use abi_stable::std_types::RResult;
-use baton_plugin_api::{Error, abi::BoxStopper};
+use baton_plugin_api::Error;
 
 pub use call::{Call, WaitError};
 pub(crate) use call::{CallCore, Label};
@@ -38,9 +39,10 @@ pub(crate) use submit::Caller;
 use crate::{
     clock::{Clock, Time},
     config::Execution,
-    device::{Device, Registry},
-    executor::{body::Body, inbox::Inbox},
-    lab::StuckWorker,
+    device::{Device, Reading, Registry},
+    executor::{body::Body, inbox::Inbox, stopper::Stopper},
+    failure::{Failure, Refusal},
+    lab::{Inside, StuckWorker},
 };
 
 /// What all workers of a lab share.
@@ -53,10 +55,14 @@ pub(crate) struct Executor {
     opening: Mutex<usize>,
     opened: Condvar,
     closing: AtomicBool,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Of the watchdog, and one for each worker with its name.
+    threads: Mutex<Vec<Running>>,
     inline: inline::Inline,
     counters: CallCounters,
 }
+
+/// A thread, and the name of the worker that it runs.
+type Running = (Option<Arc<str>>, JoinHandle<()>);
 
 /// What has been counted of calls since the lab was opened.
 #[derive(Debug, Default)]
@@ -89,7 +95,7 @@ pub(crate) struct Worker {
     body: Mutex<Option<Box<Body>>>,
     devices: OnceLock<Vec<Weak<Device>>>,
     executor: OnceLock<Weak<Executor>>,
-    stoppers: Mutex<Vec<Option<Arc<BoxStopper>>>>,
+    stoppers: Mutex<Vec<Option<Arc<Stopper>>>>,
 }
 
 impl Worker {
@@ -118,19 +124,23 @@ impl Worker {
         self.devices.get().into_iter().flatten().filter_map(Weak::upgrade)
     }
 
-    fn stopper(&self, slot: usize) -> Option<Arc<BoxStopper>> {
+    /// The body, in inline execution; `None` while it is entered.
+    fn body(&self) -> MutexGuard<'_, Option<Box<Body>>> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stopper(&self, slot: usize) -> Option<Arc<Stopper>> {
         let stoppers = self.stoppers.lock().unwrap_or_else(PoisonError::into_inner);
         stoppers.get(slot).cloned().flatten()
     }
 
-    fn set_stopper(&self, slot: usize, stopper: Option<BoxStopper>) {
+    /// Sets the stopper of a device and gives back the one before.
+    fn set_stopper(&self, slot: usize, stopper: Option<Arc<Stopper>>) -> Option<Arc<Stopper>> {
         let mut stoppers = self.stoppers.lock().unwrap_or_else(PoisonError::into_inner);
         if stoppers.len() <= slot {
             stoppers.resize(slot + 1, None);
         }
-        let old = std::mem::replace(&mut stoppers[slot], stopper.map(Arc::new));
-        drop(stoppers);
-        drop(old);
+        std::mem::replace(&mut stoppers[slot], stopper)
     }
 }
 
@@ -159,21 +169,35 @@ impl Executor {
     }
 
     /// Opens all devices: each worker on its own thread, or here, one after the other.
+    ///
+    /// # Errors
+    /// If the system gives no thread; then those that it gave have ended.
     pub(crate) fn start(self: &Arc<Self>, instances: Vec<Plan>) -> std::io::Result<()> {
         for worker in &self.workers {
             worker.executor.get_or_init(|| Arc::downgrade(self));
         }
+        let started = self.try_start(instances);
+        if started.is_err() {
+            self.close(Duration::from_secs(1));
+        }
+        started
+    }
+
+    fn try_start(self: &Arc<Self>, instances: Vec<Plan>) -> std::io::Result<()> {
         for (worker, plan) in self.workers.iter().zip(instances) {
             let body = Body::new(Arc::clone(self), Arc::clone(worker), plan);
             match self.mode {
                 Execution::Threaded => self.spawn(worker, body)?,
                 Execution::Inline => {
-                    *worker.body.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(body));
+                    *worker.body() = Some(Box::new(body));
                 }
             }
         }
         match self.mode {
-            Execution::Threaded => watchdog::start(self)?,
+            Execution::Threaded => {
+                let watchdog = watchdog::start(self)?;
+                self.threads().push((None, watchdog));
+            }
             Execution::Inline => self.run_due(),
         }
         Ok(())
@@ -185,8 +209,22 @@ impl Executor {
         worker.thread.get_or_init(|| thread.thread().clone());
         // What came before the thread was known did not wake it.
         worker.wake();
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        self.threads().push((Some(Arc::clone(&worker.name)), thread));
         Ok(())
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<Running>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Resolves a call and counts how it ended; `false` if it was resolved before.
+    fn resolve(&self, call: &CallCore<Reading>, outcome: Result<Reading, Failure>) -> bool {
+        let done = outcome.is_ok();
+        let first = call.resolve(outcome, self.now());
+        if first {
+            self.counters.count(done);
+        }
+        first
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -236,61 +274,81 @@ impl Executor {
         true
     }
 
-    /// How many calls wait or run, and the workers that do not come back.
-    pub(crate) fn load(&self) -> (usize, Vec<StuckWorker>) {
+    /// How many calls wait or run, which run, and the workers that do not come back.
+    pub(crate) fn load(&self) -> (usize, Vec<Inside>, Vec<StuckWorker>) {
         let mut pending = 0;
+        let mut inside = Vec::new();
         let mut stuck = Vec::new();
         for worker in &self.workers {
             let state = worker.inbox.lock();
             pending += state.pending();
+            let running = state.running.as_ref().filter(|running| running.call().is_some());
+            inside.extend(running.map(|running| Inside {
+                worker: worker.name.to_string(),
+                since: running.since.as_seconds(),
+                call: running.label().to_string(),
+            }));
             stuck.extend(state.stuck.as_ref().map(|stuck| StuckWorker {
                 worker: worker.name.to_string(),
                 since: stuck.since.as_seconds(),
                 inside: stuck.inside.clone(),
             }));
         }
-        (pending, stuck)
+        (pending, inside, stuck)
     }
 
-    fn is_closing(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
     }
 
-    /// Closes every device and ends the threads, waiting at most for `limit`. Gives the names of workers that are still
-    /// inside their driver: their threads are left behind.
-    pub(crate) fn close(&self, limit: Duration) -> Vec<String> {
+    /// Closes every device and ends the threads, waiting at most for `limit`. Calls that have not ended by then are
+    /// resolved here. Gives the names of workers that are still inside their driver: their threads are left behind.
+    pub(crate) fn close(self: &Arc<Self>, limit: Duration) -> Vec<String> {
         self.closing.store(true, Ordering::Release);
+        for device in self.devices().all() {
+            // Whatever is inside a driver is asked to end.
+            self.raise_epoch(device, "the host, which is ending");
+        }
         for worker in &self.workers {
-            worker.inbox.close();
+            for job in worker.inbox.close() {
+                let device = job.call.label.device.to_string();
+                self.resolve(&job.call, Err(Failure::Refused(Refusal::Closed { device })));
+            }
             worker.wake();
         }
-        if self.mode == Execution::Inline {
-            for worker in &self.workers {
-                if let Some(body) = worker.body.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                    body.end();
-                }
-            }
-            return Vec::new();
+        match self.mode {
+            Execution::Inline => self.end_inline(),
+            Execution::Threaded => self.join(limit),
         }
+    }
+
+    /// Waits for the threads to end.
+    fn join(self: &Arc<Self>, limit: Duration) -> Vec<String> {
         let deadline = Instant::now() + limit;
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads = std::mem::take(&mut *self.threads());
         let mut hung = Vec::new();
-        for thread in threads {
+        for (worker, thread) in threads {
+            // Whoever holds the last clone of a lab may be one of its own threads.
+            if thread.thread().id() == std::thread::current().id() {
+                continue;
+            }
+            thread.thread().unpark();
             while !thread.is_finished() && Instant::now() < deadline {
                 std::thread::park_timeout(Duration::from_millis(1));
             }
-            let name = thread
-                .thread()
-                .name()
-                .unwrap_or_default()
-                .trim_start_matches("baton ")
-                .to_owned();
             if thread.is_finished() {
-                // A worker's thread catches what panics in it; there is nothing to hand on.
+                // A worker catches what panics in it; there is nothing to hand on.
                 let _ = thread.join();
             } else {
-                hung.push(name);
+                hung.extend(worker.map(|name| name.to_string()));
             }
+        }
+        for worker in self
+            .workers
+            .iter()
+            .filter(|worker| hung.contains(&worker.name.to_string()))
+        {
+            watchdog::give_up(self, worker);
         }
         hung
     }

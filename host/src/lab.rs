@@ -23,7 +23,7 @@ use std::{
 use baton_plugin_api::{DeviceClass, Time};
 
 pub use owner::Owner;
-pub use status::{CallCount, DeviceCount, Down, LabStatus, StuckWorker};
+pub use status::{CallCount, DeviceCount, Down, Inside, LabStatus, StuckWorker};
 
 use crate::{
     clock::Clock,
@@ -31,7 +31,7 @@ use crate::{
     device::{Device, Registry},
     dispatcher::Dispatcher,
     executor::{Call, Caller, Executor, Label, Plan, StopReport, Turn, Worker},
-    failure::{Failure, Refusal},
+    failure::{Failure, Refusal, panic_text},
     owner::OwnerId,
     plugin::{Drivers, Library},
 };
@@ -150,19 +150,14 @@ impl Lab {
             verb: "function",
         };
         let call = Call::new(label, OwnerId::new(what), self.clock().now(), None);
-        let core = Arc::clone(call.core());
+        let (core, clock) = (Arc::clone(call.core()), self.clock().clone());
         let run = move || {
             core.take();
-            let outcome = catch_unwind(AssertUnwindSafe(function)).map_err(|payload| {
-                let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-                let message = text.or_else(|| payload.downcast_ref::<String>().cloned());
-                let message = message.unwrap_or_else(|| "a value that is no text".to_owned());
-                Failure::Panicked {
-                    what: core.label.path(),
-                    message,
-                }
+            let outcome = catch_unwind(AssertUnwindSafe(function)).map_err(|payload| Failure::Panicked {
+                what: core.label.path(),
+                message: panic_text(&*payload),
             });
-            core.resolve(outcome);
+            core.resolve(outcome, clock.now());
         };
         match self.execution() {
             Execution::Inline => run(),
@@ -170,10 +165,9 @@ impl Lab {
                 let thread = std::thread::Builder::new().name(format!("baton {what}"));
                 if let Err(error) = thread.spawn(run) {
                     let message = format!("the system gave no thread: {error}");
-                    call.core().resolve(Err(Failure::Panicked {
-                        what: what.to_owned(),
-                        message,
-                    }));
+                    let what = what.to_owned();
+                    let outcome = Err(Failure::Panicked { what, message });
+                    call.core().resolve(outcome, self.clock().now());
                 }
             }
         }
@@ -198,7 +192,7 @@ impl Lab {
             return std::future::pending().await;
         }
         let executor = &self.inner.executor;
-        executor.set_pumped();
+        executor.set_pumped(true);
         loop {
             let due = match executor.turn() {
                 Turn::Ran => {
@@ -223,20 +217,38 @@ impl Lab {
 
     /// Ends the lab: Drivables are stopped unless their config says `keep` (S5), everything is closed, threads end. A
     /// hung driver holds it up for five seconds at most. Says what was stopped, and which workers were left behind.
+    ///
+    /// Dropping the last clone of a lab, and of its owners, closes it as well.
     pub fn close(&self) -> Closed {
+        self.inner.close()
+    }
+}
+
+impl Inner {
+    fn close(&self) -> Closed {
+        // Nobody pumps while this waits.
+        self.executor.set_pumped(false);
         let stop = |device: &&Arc<Device>| {
             device.class() == DeviceClass::Drivable && device.config().on_exit == OnExit::Stop && device.is_up()
         };
-        let devices: Vec<_> = self.devices().iter().filter(stop).cloned().collect();
+        let devices: Vec<_> = self.executor.devices().all().iter().filter(stop).cloned().collect();
         let owner = OwnerId::new("the host, which is ending");
         let caller = Caller {
             owner,
             deadline: None,
             chain: None,
         };
-        let stopped = self.inner.executor.stop_all(&devices, &caller);
-        let hung = self.inner.executor.close(CLOSE_LIMIT);
+        let stopped = self.executor.stop_all(&devices, &caller);
+        let hung = self.executor.close(CLOSE_LIMIT);
         Closed { stopped, hung }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if !self.executor.is_closing() {
+            self.close();
+        }
     }
 }
 

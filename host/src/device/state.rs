@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::{Device, LastReading, Reading, ReadingError};
 use crate::{
-    dispatcher::{Message, Payload, Sink, Topic},
+    dispatcher::{Displaced, Message, Payload, Sink, Topic},
     executor::CallCore,
     failure::{Failure, Refusal},
 };
@@ -97,10 +97,12 @@ pub(crate) struct State {
     /// What the host knows better than the driver: busy from acceptance to resolution, and the error of a motion that
     /// failed, until the next one is accepted (W1).
     host_status: Option<Status>,
-    /// What `host_status` becomes when a worker that was given up comes back.
-    motion_failure: Option<Status>,
+    /// That the worker does not come back from its driver; hides all else.
+    stuck: Option<Status>,
     pub(super) status_since: Time,
     pub(super) connection: Connection,
+    /// Whether a lost device is being opened again at once: calls wait for that instead of being refused (D6).
+    reopening: bool,
     /// What is on its way. Few at a time.
     pub(super) ways: Vec<(Way, Arc<CallCore<Reading>>)>,
     /// Whether the last look at status or main parameter failed.
@@ -119,9 +121,10 @@ impl State {
             targets: vec![None; parameters],
             driver_status: Status::idle(),
             host_status: None,
-            motion_failure: None,
+            stuck: None,
             status_since: now,
             connection: Connection::Opening,
+            reopening: false,
             ways: Vec::new(),
             failing: false,
             stopped_by: String::new(),
@@ -129,8 +132,23 @@ impl State {
         }
     }
 
+    /// Refuses what cannot begin because the driver is not connected, and not about to be.
+    pub(super) fn refuse_if_down(&self, device: &str, now: impl FnOnce() -> Time) -> Result<(), Refusal> {
+        match &self.connection {
+            Connection::Down { since, cause } if !self.reopening => Err(Refusal::Down {
+                device: device.to_owned(),
+                cause: cause.clone(),
+                down_for: now().since(*since),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// The worse of what driver, host and connection say.
     pub(super) fn shown(&self) -> Status {
+        if let Some(stuck) = &self.stuck {
+            return stuck.clone();
+        }
         if let Connection::Down { cause, .. } = &self.connection {
             return Status::error(format!("not connected: {cause}"));
         }
@@ -149,44 +167,53 @@ impl State {
 pub(crate) struct Change<'a> {
     pub(super) device: &'a Device,
     pub(super) state: &'a mut State,
-    pub(super) displaced: &'a mut Vec<Arc<Message>>,
-    pub(super) old: &'a mut Vec<LastReading>,
+    pub(super) displaced: &'a mut Displaced,
 }
 
 impl Change<'_> {
-    pub(crate) fn connection(&self) -> &Connection {
-        &self.state.connection
-    }
-
     pub(crate) fn last(&self, parameter: usize) -> Option<&LastReading> {
         self.state.readings[parameter].as_ref()
     }
 
-    /// Starts a write or command, and gives back the call that it supersedes.
+    /// Whether a write or command may start. With `retarget`, a later write of a parameter takes the place of an earlier
+    /// one, but not that of a command.
     ///
     /// # Errors
-    /// `Busy` if another is on its way and may not be superseded (C5).
-    pub(crate) fn begin(
-        &mut self,
+    /// `Down`; `Busy` if another is on its way and may not be superseded (C5).
+    pub(crate) fn may_begin(
+        &self,
         way: Way,
         call: &Arc<CallCore<Reading>>,
         retarget: bool,
-    ) -> Result<Option<Arc<CallCore<Reading>>>, Refusal> {
-        let found = self.state.ways.iter().position(|(other, _)| *other == way);
-        if let Some(at) = found
-            && !retarget
-        {
-            let earlier = &self.state.ways[at].1;
-            return Err(Refusal::Busy {
+        now: Time,
+    ) -> Result<(), Refusal> {
+        self.state.refuse_if_down(&self.device.name, || now)?;
+        let same = |earlier: &CallCore<Reading>| {
+            earlier.label.verb == call.label.verb && earlier.label.member == call.label.member
+        };
+        match self.state.ways.iter().find(|(other, _)| *other == way) {
+            Some((_, earlier)) if !(retarget && same(earlier)) => Err(Refusal::Busy {
                 path: self.device.name.to_string(),
                 call: earlier.label.to_string(),
                 owner: earlier.owner.to_string(),
                 age: call.accepted.since(earlier.accepted),
-            });
+            }),
+            _ => Ok(()),
         }
+    }
+
+    /// Starts a write or command that [may begin](Self::may_begin), and gives back the call that it supersedes.
+    pub(crate) fn begin(&mut self, way: Way, call: &Arc<CallCore<Reading>>) -> Option<Arc<CallCore<Reading>>> {
+        let found = self.state.ways.iter().position(|(other, _)| *other == way);
         let superseded = found.map(|at| self.state.ways.swap_remove(at).1);
         self.state.ways.push((way, Arc::clone(call)));
-        Ok(superseded)
+        superseded
+    }
+
+    /// What a call keeps busy; `None` if it is not on its way.
+    pub(crate) fn way_of(&self, call: &Arc<CallCore<Reading>>) -> Option<Way> {
+        let found = self.state.ways.iter().find(|(_, other)| Arc::ptr_eq(other, call));
+        found.map(|(way, _)| *way)
     }
 
     /// Ends what `begin` started, if it was not superseded meanwhile.
@@ -197,23 +224,26 @@ impl Change<'_> {
 
     /// Ends a write or command: the final readback first, then the status (W1). Gives the outcome back.
     ///
-    /// A failed motion leaves an error, until the next one is accepted; one that was stopped leaves its readback as the
-    /// target (C3). A call that was superseded changes nothing any more.
+    /// A failed motion leaves an error, until the next one is accepted; one that was stopped, or never began, leaves the
+    /// readback as the target (C3). A call that was superseded changes nothing any more.
     pub(crate) fn settle(
         &mut self,
         call: &Arc<CallCore<Reading>>,
-        parameter: Option<usize>,
         outcome: Result<Reading, Failure>,
         now: Time,
     ) -> Result<Reading, Failure> {
         let Some(way) = self.end(call) else { return outcome };
-        match (&outcome, parameter) {
+        let written = |p: &super::Parameter| call.label.verb == "write" && *p.name() == call.label.member;
+        match (&outcome, self.device.parameters.iter().position(written)) {
             (Ok(reading), Some(parameter)) => {
                 self.record(parameter, Ok(reading.clone()), now, true);
             }
-            (Err(_), Some(parameter)) => {
+            (Err(failure), Some(parameter)) => {
                 if let Some(Ok(last)) = self.last(parameter).cloned() {
-                    self.target(parameter, last.value.clone(), now);
+                    // What it missed is still what was asked of it.
+                    if !matches!(failure, Failure::Missed { .. }) {
+                        self.target(parameter, last.value.clone(), now);
+                    }
                     self.record(parameter, Ok(last), now, true);
                 }
             }
@@ -231,20 +261,20 @@ impl Change<'_> {
         outcome
     }
 
-    /// The worker has come back: what the host said of the device meanwhile is over, but for the failure of a motion.
+    /// The worker has come back. The failure of a motion stays to be seen.
     pub(crate) fn unstick(&mut self, now: Time) {
-        let status = self.state.motion_failure.take();
-        self.host_status(status, now);
+        self.status(now, |state| state.stuck = None);
     }
 
     /// The worker does not come back: all that is on its way ends. Gives the calls, for the caller to resolve.
     pub(crate) fn stick(&mut self, text: &str, now: Time) -> Vec<Arc<CallCore<Reading>>> {
         let ended: Vec<_> = std::mem::take(&mut self.state.ways);
-        if ended.iter().any(|(way, _)| *way == Way::Motion) {
-            let text = format!("{} has not ended: {text}", self.device.name);
-            self.state.motion_failure = Some(Status::error(text));
-        }
-        self.host_status(Some(Status::error(text)), now);
+        let moved = ended.iter().any(|(way, _)| *way == Way::Motion);
+        let failure = moved.then(|| Status::error(format!("{} has not ended: {text}", self.device.name)));
+        self.status(now, |state| {
+            state.stuck = Some(Status::error(text));
+            state.host_status = failure.or(state.host_status.take());
+        });
         ended.into_iter().map(|(_, call)| call).collect()
     }
 
@@ -253,18 +283,23 @@ impl Change<'_> {
         self.state.stopped_by = by.to_owned();
     }
 
+    /// Sends to whoever subscribed. A payload that nobody wants is dropped after the change: it may be all that is left of
+    /// a driver's buffer (M2).
     fn send(&mut self, topic: Topic, payload: Payload, time: Time) {
         let n = self.state.numbers.entry(topic.clone()).or_insert(0);
         *n += 1;
         let (n, sender) = (*n, &self.device.name);
-        let build = || Message {
+        let build = |payload| Message {
             sender: Arc::clone(sender),
             topic,
             payload,
             time,
             n,
         };
-        self.device.send(self.displaced, build);
+        let unwanted = self.device.dispatcher.send(sender, payload, self.displaced, build);
+        if let Some(value @ Payload::Value(_)) = unwanted {
+            self.displaced.payloads.push(value);
+        }
     }
 
     /// A message of the driver.
@@ -280,7 +315,7 @@ impl Change<'_> {
             (Some(Err(old)), Err(new)) => old.error != new.error,
             _ => true,
         };
-        self.old.extend(slot.replace(new.clone()));
+        self.displaced.readings.extend(slot.replace(new.clone()));
         self.presume_target(parameter, &new, now);
         let due = self.state.sent[parameter].is_none_or(|sent| now.since(sent) >= RESEND);
         if always || news || due {
@@ -304,7 +339,8 @@ impl Change<'_> {
     /// Sets and sends a target.
     pub(crate) fn target(&mut self, parameter: usize, value: Value, now: Time) {
         let reading = Reading::good(value, now);
-        self.old
+        self.displaced
+            .readings
             .extend(self.state.targets[parameter].replace(reading.clone()).map(Ok));
         let name = Arc::clone(self.device.parameters[parameter].name());
         self.send(Topic::Target(name), Payload::Reading(Ok(reading)), now);
@@ -339,17 +375,21 @@ impl Change<'_> {
         shows
     }
 
-    /// The device is open. Its readings come with the first polls.
-    pub(crate) fn up(&mut self, now: Time) {
+    /// The device is open, and will now be asked for the first time; what its driver said before is over.
+    pub(crate) fn opened(&mut self, now: Time) {
         self.device.counts.opened.fetch_add(1, Ordering::Relaxed);
-        self.status(now, |state| {
-            state.connection = Connection::Up { since: now };
-            state.driver_status = Status::idle();
-        });
+        self.driver_status(Status::idle(), now);
     }
 
-    /// The device is not there; its readings become errors.
-    pub(crate) fn down(&mut self, cause: String, now: Time) {
+    /// The device is open and has answered.
+    pub(crate) fn up(&mut self, now: Time) {
+        self.state.reopening = false;
+        self.status(now, |state| state.connection = Connection::Up { since: now });
+    }
+
+    /// The device is not there; its readings become errors. `at_once` if it is opened again next of all.
+    pub(crate) fn down(&mut self, cause: String, at_once: bool, now: Time) {
+        self.state.reopening = at_once;
         let error = Error::new(
             ErrorKind::CommunicationFailed,
             format!("{} is not connected: {cause}", self.device.name),
@@ -409,7 +449,7 @@ impl Change<'_> {
                 time,
                 n,
             };
-            sink.deliver(&Arc::new(message), self.displaced);
+            sink.deliver(&Arc::new(message), &mut self.displaced.messages);
         }
     }
 }

@@ -5,11 +5,13 @@ mod poll;
 mod run;
 mod watch;
 
+pub(super) use poll::sensible;
 pub(super) use run::status_reading;
 
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -23,12 +25,14 @@ use baton_plugin_api::{
 use super::{
     CallCore, Executor, Label, Worker,
     context::CallContext,
-    inbox::{Action, Chain, Epochs, Job, Next, Running},
+    inbox::{Action, Chain, Epochs, Job, Next, Running, Stuck},
     instance::{ControllerSlot, Instance, Plan},
 };
 use crate::{
     clock::Time,
+    config::Execution,
     device::{Device, Reading},
+    failure::{Failure, panic_text},
     plugin::Library,
 };
 
@@ -89,6 +93,7 @@ impl Body {
             first: true,
             planned: false,
             motions: Vec::new(),
+            next_tick: None,
         };
         let mut body = Body {
             executor,
@@ -100,8 +105,11 @@ impl Body {
             polls: VecDeque::new(),
             count: 0,
         };
+        // Not yet a try to open again: the first of these, when a device was lost, comes at once.
+        let now = body.now();
         for slot in 0..body.instances.len() {
-            body.plan_open(slot);
+            body.instances[slot].planned = true;
+            body.plan(now, slot, Task::Open);
         }
         body
     }
@@ -109,7 +117,7 @@ impl Body {
     /// Works until the inbox is closed, then closes what is open.
     pub(super) fn run(mut self) {
         loop {
-            match self.step() {
+            match self.guarded_step() {
                 Step::Ran => {}
                 Step::Wait(None) => std::thread::park(),
                 Step::Wait(Some(until)) => {
@@ -124,12 +132,52 @@ impl Body {
         self.end();
     }
 
-    /// Closes what is open.
+    /// Ends what is still on its way, and closes what is open.
     pub(super) fn end(mut self) {
         for slot in 0..self.instances.len() {
+            let by = self.instances[slot].device.stopped_by();
+            for motion in std::mem::take(&mut self.instances[slot].motions) {
+                let (path, by) = (motion.call.label.path(), by.clone());
+                let failure = motion.ended_by(Failure::Stopped { path, by });
+                self.settle(slot, &motion.call, Err(failure));
+            }
             self.close_instance(slot);
         }
         self.close_controller();
+    }
+
+    /// A step that may panic: an error of ours, or of a subscriber's sink, ends the call that ran, not the worker.
+    pub(super) fn guarded_step(&mut self) -> Step {
+        match catch_unwind(AssertUnwindSafe(|| self.step())) {
+            Ok(step) => step,
+            Err(payload) => {
+                self.survive(&panic_text(&*payload));
+                Step::Ran
+            }
+        }
+    }
+
+    fn survive(&mut self, panic: &str) {
+        tracing::error!(worker = %self.worker.name, "{}: the host panicked: {panic}", self.worker.name);
+        let running = self.worker.inbox.lock().running.take();
+        if let Some(call) = running.as_ref().and_then(Running::call) {
+            let error = Error::new(ErrorKind::InternalError, format!("the host panicked: {panic}"));
+            let path = call.label.path();
+            let slot = running.as_ref().map_or(0, |running| running.slot);
+            self.settle(slot, call, Err(Failure::Driver { path, error }));
+        }
+        self.leave();
+        let soon = self.now() + Duration::from_millis(100);
+        for slot in 0..self.instances.len() {
+            self.plan_tick(slot, soon);
+        }
+    }
+
+    /// When the next thing is due that no job asks for; what is overdue counts.
+    pub(super) fn next_due(&self) -> Option<Time> {
+        let timer = self.timers.peek().map(|timer| timer.0.due);
+        let poll = self.polls.front().map(|poll| poll.due);
+        timer.into_iter().chain(poll).min()
     }
 
     /// Does one thing: what is urgent first, then openings, then calls and looks at what moves in turn, then polls (D2).
@@ -149,6 +197,7 @@ impl Body {
         {
             Next::Job(job, since) => {
                 self.run_job(job, since);
+                self.leave();
                 self.poll_if_twice_overdue();
                 Step::Ran
             }
@@ -192,12 +241,18 @@ impl Body {
             match timer.task {
                 Task::Open => {
                     self.instances[timer.slot].planned = false;
-                    if !self.executor.is_closing() {
+                    // Somebody may have had it opened meanwhile.
+                    if self.instances[timer.slot].raw.is_none() && !self.executor.is_closing() {
                         self.open(timer.slot);
                     }
                     return true;
                 }
-                Task::Tick => self.worker.inbox.push_tick(timer.slot),
+                // One that is not the next was overtaken by an earlier one.
+                Task::Tick if self.instances[timer.slot].next_tick == Some(timer.due) => {
+                    self.instances[timer.slot].next_tick = None;
+                    self.worker.inbox.push_tick(timer.slot);
+                }
+                Task::Tick => {}
                 Task::Poll(_) | Task::PollStatus => self.polls.push_back(timer),
             }
         }
@@ -224,13 +279,18 @@ impl Body {
             epoch: job.epoch,
             epochs: job.epochs,
             ends: job.ends,
+            long: job.long,
             chain: job.chain,
             worker: self.worker.index,
         };
         let cx = RawContext_TO::from_ptr(RRef::new(&context), TD_Opaque);
         let outcome = super::result(entry(raw, cx));
+        if self.executor.mode() == Execution::Inline {
+            // Nobody else could have noticed that it took too long.
+            super::watchdog::look(&self.executor, &self.worker);
+        }
         if self.worker.inbox.is_stuck() {
-            self.came_back();
+            self.leave();
         }
         device.counts().calls.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = &outcome {
@@ -259,18 +319,29 @@ impl Body {
             verb,
         };
         let epoch = device.current_epoch();
-        self.worker.inbox.begin(Running::alone(slot, label, now, limit));
+        self.begin(Running::alone(slot, label, now, limit));
         let entering = Entering::alone(epoch, now + limit);
         let outcome = self.enter(slot, None, entering, entry);
-        self.worker.inbox.leave();
+        self.leave();
         outcome
     }
 
+    /// Begins an entry that no job asks for.
+    fn begin(&self, running: Running) {
+        // What ran before ends here; it may just have been given up.
+        self.leave();
+        self.worker.inbox.begin(running);
+    }
+
+    /// Ends what `begin`, or the inbox with a job, has begun.
+    fn leave(&self) {
+        if let Some(stuck) = self.worker.inbox.leave() {
+            self.came_back(&stuck);
+        }
+    }
+
     /// A call that overran its limit has returned after all (S3).
-    fn came_back(&mut self) {
-        let Some(stuck) = self.worker.inbox.unstick() else {
-            return;
-        };
+    fn came_back(&self, stuck: &Stuck) {
         let now = self.now();
         for device in self.worker.devices() {
             device.change(|change| change.unstick(now));
@@ -285,6 +356,8 @@ struct Entering {
     epoch: u64,
     epochs: Option<Epochs>,
     ends: Time,
+    /// Whether the driver is asked to end at `ends` (S4).
+    long: bool,
     chain: Option<Arc<Chain>>,
 }
 
@@ -295,6 +368,7 @@ impl Entering {
             epoch,
             epochs: None,
             ends,
+            long: false,
             chain: None,
         }
     }

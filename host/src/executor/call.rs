@@ -66,6 +66,8 @@ impl Label {
 struct State<T> {
     taken: bool,
     outcome: Option<Result<T, Failure>>,
+    /// When the outcome came.
+    resolved: Option<Time>,
     /// Told once, at the next mark.
     wakers: Vec<Waker>,
     /// Somebody blocks in `wait`; spares the others the system call of a notification.
@@ -104,6 +106,7 @@ impl<T: Clone> Call<T> {
         let state = State {
             taken: false,
             outcome: None,
+            resolved: None,
             wakers: Vec::new(),
             blocked: 0,
             canceller,
@@ -139,6 +142,11 @@ impl<T: Clone> Call<T> {
     /// When it was accepted.
     pub fn accepted(&self) -> Time {
         self.core.accepted
+    }
+
+    /// How long it took from its acceptance on; `None` while it is not resolved.
+    pub fn elapsed(&self) -> Option<Duration> {
+        Some(self.core.lock().resolved?.since(self.core.accepted))
     }
 
     /// How much of it is done, from 0 to 1, as far as the driver tells.
@@ -242,6 +250,10 @@ impl<T> CallCore<T> {
         self.cancelled.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn is_taken(&self) -> bool {
+        self.lock().taken
+    }
+
     pub(crate) fn is_resolved(&self) -> bool {
         self.lock().outcome.is_some()
     }
@@ -258,14 +270,21 @@ impl<T> CallCore<T> {
         }
     }
 
-    /// Sets the second mark; `false` if it was set before, by whoever was first.
-    pub(crate) fn resolve(&self, outcome: Result<T, Failure>) -> bool {
+    /// Sets the second mark; `false` if it was set before, by whoever was first. A value that comes after the caller has
+    /// cancelled is none (C4).
+    pub(crate) fn resolve(&self, outcome: Result<T, Failure>, now: Time) -> bool {
         let mut state = self.lock();
         if state.outcome.is_some() {
             return false;
         }
         state.taken = true;
-        state.outcome = Some(outcome);
+        state.resolved = Some(now);
+        state.outcome = Some(match outcome {
+            Ok(_) if self.is_cancelled() => Err(Failure::Cancelled {
+                path: self.label.path(),
+            }),
+            outcome => outcome,
+        });
         let canceller = state.canceller.take();
         self.tell(state);
         drop(canceller);
@@ -333,14 +352,17 @@ mod tests {
         Call::new(label, OwnerId::new("test"), Time::from_nanoseconds(0), None)
     }
 
+    fn reading(n: i64) -> Result<Reading, Failure> {
+        Ok(Reading::good(Value::Int(n), Time::from_nanoseconds(0)))
+    }
+
     #[test]
     fn c4_wait_gives_the_call_back_when_its_time_is_over() {
         let call = call();
         let Err(WaitError::StillRunning(call)) = call.wait(Duration::from_millis(1)) else {
             panic!("it still runs")
         };
-        call.core()
-            .resolve(Ok(Reading::good(Value::Int(1), Time::from_nanoseconds(1))));
+        call.core().resolve(reading(1), Time::from_nanoseconds(1));
         assert_eq!(call.wait(Duration::ZERO).unwrap().value, Value::Int(1));
     }
 
@@ -350,12 +372,18 @@ mod tests {
         assert!(!call.is_taken());
         call.core().take();
         assert!(call.is_taken() && !call.is_resolved());
-        assert!(call.core().resolve(Err(Failure::Cancelled { path: "stage".into() })));
-        assert!(
-            !call
-                .core()
-                .resolve(Ok(Reading::good(Value::Unit, Time::from_nanoseconds(0))))
-        );
+        let missed = Err(Failure::Cancelled { path: "stage".into() });
+        assert!(call.core().resolve(missed, Time::from_nanoseconds(1)));
+        assert!(!call.core().resolve(reading(2), Time::from_nanoseconds(2)));
+        assert!(matches!(call.outcome(), Some(Err(Failure::Cancelled { .. }))));
+        assert_eq!(call.elapsed(), Some(Duration::from_nanos(1)));
+    }
+
+    #[test]
+    fn c4_a_value_that_comes_after_a_cancel_is_none() {
+        let call = call();
+        call.cancel();
+        assert!(call.core().resolve(reading(1), Time::from_nanoseconds(1)));
         assert!(matches!(call.outcome(), Some(Err(Failure::Cancelled { .. }))));
     }
 
@@ -364,8 +392,7 @@ mod tests {
         let call = call();
         let other = call.clone();
         let waiter = std::thread::spawn(move || other.wait(Duration::from_secs(60)).unwrap().value);
-        call.core()
-            .resolve(Ok(Reading::good(Value::Int(7), Time::from_nanoseconds(0))));
+        call.core().resolve(reading(7), Time::from_nanoseconds(0));
         assert_eq!(waiter.join().unwrap(), Value::Int(7));
     }
 }

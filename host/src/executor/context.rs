@@ -17,13 +17,14 @@ use baton_plugin_api::{
 
 use super::{
     Call, CallCore, Executor,
-    inbox::{Chain, Epochs},
+    body::sensible,
+    inbox::{Chain, Epochs, Nested},
     submit::Caller,
 };
 use crate::{
     clock::Time,
     config::Execution,
-    device::{Device, Reading, split_path},
+    device::{Device, Reading, ReadingError, split_path},
     failure::{Failure, Refusal},
     owner::OwnerId,
 };
@@ -41,13 +42,17 @@ pub(super) struct CallContext<'a> {
     pub(super) epochs: Option<Epochs>,
     /// When the entry is overdue.
     pub(super) ends: Time,
+    /// Whether it is asked to end then (S4).
+    pub(super) long: bool,
     pub(super) chain: Option<Arc<Chain>>,
     pub(super) worker: usize,
 }
 
 impl CallContext<'_> {
     fn is_cancelled(&self) -> bool {
-        self.device.current_epoch() != self.epoch || self.call.is_some_and(|call| call.is_cancelled())
+        self.device.current_epoch() != self.epoch
+            || self.call.is_some_and(|call| call.is_cancelled())
+            || self.long && self.executor.now() >= self.ends
     }
 
     /// The chain down to here.
@@ -100,21 +105,31 @@ impl CallContext<'_> {
         }
     }
 
-    /// Makes a nested call and waits for it.
-    fn nested(&self, device: &Arc<Device>, call: Result<Call, Refusal>) -> Result<Value, Error> {
-        let call = call.map_err(|refusal| refusal.to_error())?;
-        let worker = self.device.worker();
-        worker.inbox.note_nested(device, true);
-        let outcome = self.wait(&call);
-        worker.inbox.note_nested(device, false);
-        outcome
-            .map(|reading| reading.value)
-            .map_err(|failure| failure.to_error())
+    /// Makes a nested call, which may move the member or only read it, and waits for it.
+    fn nested(
+        &self,
+        path: &str,
+        moves: bool,
+        submit: impl FnOnce(&Arc<Device>, &str, &Caller) -> Result<Call, Refusal>,
+    ) -> Result<RawValue, Error> {
+        let (member, name) = self.member(path).map_err(|refusal| refusal.to_error())?;
+        let inbox = &self.device.worker().inbox;
+        // Before it is made: whoever stops this device from now on stops the member as well (S1).
+        inbox.note_nested(Some(Nested {
+            member: Arc::clone(&member),
+            moves,
+        }));
+        let outcome = match submit(&member, name, &self.caller()) {
+            Ok(call) => self.wait(&member, &call).map_err(|failure| failure.to_error()),
+            Err(refusal) => Err(refusal.to_error()),
+        };
+        inbox.note_nested(None);
+        outcome.map(|reading| reading.value.into())
     }
 
-    fn wait(&self, call: &Call) -> Result<Reading, Failure> {
+    fn wait(&self, member: &Device, call: &Call) -> Result<Reading, Failure> {
         if self.executor.mode() == Execution::Inline {
-            self.executor.drive(call);
+            self.executor.drive_nested(call, member.worker());
         }
         loop {
             if let Some(outcome) = call.core().wait(Some(SLICE)) {
@@ -152,13 +167,15 @@ fn publish(
     time: u64,
 ) -> Result<(), Error> {
     let parameter = device.parameter(parameter).map_err(|refusal| refusal.to_error())?;
-    let value = Value::try_from(value)?.conform(&parameter.description().datatype);
-    let value = value.map_err(|why| Error::new(ErrorKind::WrongType, format!("{}: {why}", parameter.path())))?;
     let now = executor.now();
     let time = if time == 0 { now } else { Time::from_nanoseconds(time) };
-    let reading = device.reading(value, time);
-    device.change(|change| change.record(parameter.index(), Ok(reading), now, false));
-    Ok(())
+    let value = Value::try_from(value).and_then(|value| sensible(device, parameter.index(), value));
+    let reading = value.map(|value| device.reading(value, time));
+    let recorded = reading.clone().map_err(|error| ReadingError { error, time });
+    device.change(|change| change.record(parameter.index(), recorded, now, false));
+    reading
+        .map(drop)
+        .map_err(|error| error.context(parameter.path().to_string()))
 }
 
 impl RawContext for CallContext<'_> {
@@ -180,7 +197,12 @@ impl RawContext for CallContext<'_> {
         let clock = self.executor.clock();
         let end = clock.now() + Duration::from_nanos(nanoseconds);
         if clock.is_virtual() {
-            clock.reach(end);
+            // One that is asked to end at its limit wakes up there.
+            clock.reach(if self.long {
+                end.min(self.ends.max(clock.now()))
+            } else {
+                end
+            });
             return !self.is_cancelled();
         }
         while !self.is_cancelled() {
@@ -199,10 +221,9 @@ impl RawContext for CallContext<'_> {
 
     fn get(&self, path: RStr<'_>) -> RawResult {
         guard::entry("get", || {
-            let (device, name) = self.member(&path).map_err(|refusal| refusal.to_error())?;
-            Ok(self
-                .nested(&device, self.executor.submit_read(&device, name, &self.caller()))?
-                .into())
+            self.nested(&path, false, |device, name, caller| {
+                self.executor.submit_read(device, name, caller)
+            })
         })
     }
 
@@ -211,14 +232,10 @@ impl RawContext for CallContext<'_> {
             if self.is_cancelled() {
                 return Err(Error::cancelled());
             }
-            let (device, name) = self.member(&path).map_err(|refusal| refusal.to_error())?;
             let value = value.try_into()?;
-            Ok(self
-                .nested(
-                    &device,
-                    self.executor.submit_write(&device, name, value, &self.caller()),
-                )?
-                .into())
+            self.nested(&path, true, |device, name, caller| {
+                self.executor.submit_write(device, name, value, caller)
+            })
         })
     }
 
@@ -227,14 +244,10 @@ impl RawContext for CallContext<'_> {
             if self.is_cancelled() {
                 return Err(Error::cancelled());
             }
-            let (device, name) = self.member(&path).map_err(|refusal| refusal.to_error())?;
             let argument = argument.try_into()?;
-            Ok(self
-                .nested(
-                    &device,
-                    self.executor.submit_command(&device, name, argument, &self.caller()),
-                )?
-                .into())
+            self.nested(&path, true, |device, name, caller| {
+                self.executor.submit_command(device, name, argument, caller)
+            })
         })
     }
 

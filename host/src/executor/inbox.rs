@@ -16,7 +16,7 @@ use crate::{
     clock::Time,
     config::Execution,
     device::{Device, Reading, Way},
-    failure::{Failure, Refusal, seconds},
+    failure::{Refusal, seconds},
 };
 
 /// The most that may wait for one worker.
@@ -122,8 +122,15 @@ pub(super) struct Running {
     /// Whether it is cancelled and stopped at its limit, and given two seconds more (S4).
     pub(super) long: bool,
     pub(super) cancelled: bool,
-    /// Nested calls it waits for; the devices that they move (C7).
-    pub(super) nested: Vec<Arc<Device>>,
+    /// The nested calls that it waits for (C7).
+    pub(super) nested: Vec<Nested>,
+}
+
+/// A nested call that a worker waits for.
+pub(super) struct Nested {
+    pub(super) member: Arc<Device>,
+    /// Whether it may move the member: not if it only reads.
+    pub(super) moves: bool,
 }
 
 /// For whom a worker is inside its driver.
@@ -172,6 +179,12 @@ impl Running {
         }
     }
 
+    /// Whether it is a write or a command.
+    pub(super) fn is_action(&self) -> bool {
+        self.call()
+            .is_some_and(|call| matches!(call.label.verb, "write" | "command"))
+    }
+
     pub(super) fn call(&self) -> Option<&Arc<CallCore<Reading>>> {
         match &self.what {
             What::Call(call) => Some(call),
@@ -217,14 +230,19 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends a job.
+    /// Appends a job, which is made under the lock: no stop comes between the epoch that it sees and its place (S1).
     ///
     /// # Errors
     /// `Closed`, `Stuck` or `QueueFull`.
-    pub(super) fn push(&self, device: &Device, job: Job, now: impl FnOnce() -> Time) -> Result<(), Refusal> {
+    pub(super) fn push(
+        &self,
+        device: &Device,
+        now: impl FnOnce() -> Time,
+        job: impl FnOnce() -> Job,
+    ) -> Result<(), Refusal> {
         let mut state = self.lock();
         state.accepts(device, now)?;
-        state.queue.push_back(Entry::Job(job));
+        state.queue.push_back(Entry::Job(job()));
         Ok(())
     }
 
@@ -245,10 +263,9 @@ impl Inbox {
         }
     }
 
-    /// Ends what ran and takes what is next. `begin` says how long the next one may be inside the driver.
+    /// Takes what is next. `begin` says how long it may be inside the driver.
     pub(super) fn next(&self, begin: impl FnOnce(&Job) -> Running) -> Next {
         let mut state = self.lock();
-        state.running = None;
         if let Some(job) = state.urgent.pop_front() {
             return state.run(job, begin);
         }
@@ -270,14 +287,30 @@ impl Inbox {
         self.lock().running = Some(running);
     }
 
-    /// Ends what `begin` began.
-    pub(super) fn leave(&self) {
-        self.lock().running = None;
+    /// The driver is about to be entered for the job that runs: its limit counts from here.
+    pub(super) fn set_limit(&self, since: Time, limit: Duration) {
+        if let Some(running) = &mut self.lock().running {
+            (running.since, running.limit) = (since, limit);
+        }
+    }
+
+    /// Ends what ran. Whatever the watchdog decided of it, it decided before: if the worker was given up, that is over
+    /// now, and what it was stuck in is given back.
+    pub(super) fn leave(&self) -> Option<Stuck> {
+        let mut state = self.lock();
+        state.running = None;
+        self.stuck.store(false, Ordering::Release);
+        state.stuck.take()
     }
 
     /// Whether the worker was given up.
     pub(super) fn is_stuck(&self) -> bool {
         self.stuck.load(Ordering::Acquire)
+    }
+
+    /// Whether it is still stuck in what it entered then.
+    pub(super) fn is_stuck_since(&self, since: Time) -> bool {
+        self.lock().stuck.as_ref().is_some_and(|stuck| stuck.since == since)
     }
 
     /// Gives the worker up: it does not come back from its driver (S3).
@@ -286,24 +319,20 @@ impl Inbox {
         self.stuck.store(true, Ordering::Release);
     }
 
-    /// The worker has come back after all.
-    pub(super) fn unstick(&self) -> Option<Stuck> {
-        let mut state = self.lock();
-        self.stuck.store(false, Ordering::Release);
-        state.stuck.take()
-    }
-
-    /// Notes that the call inside the driver waits for a member, or does so no longer.
-    pub(super) fn note_nested(&self, member: &Arc<Device>, waits: bool) {
+    /// Notes that the call inside the driver waits for a member, or, with `None`, that it does so no longer.
+    pub(super) fn note_nested(&self, nested: Option<Nested>) {
         let mut state = self.lock();
         let Some(running) = &mut state.running else { return };
-        match waits {
-            true => running.nested.push(Arc::clone(member)),
-            false => {
-                let found = running.nested.iter().rposition(|other| Arc::ptr_eq(other, member));
-                found.map(|at| running.nested.swap_remove(at));
-            }
+        match nested {
+            Some(nested) => running.nested.push(nested),
+            None => drop(running.nested.pop()),
         }
+    }
+
+    /// Whether a job or a look at something that moves waits.
+    pub(super) fn has_work(&self) -> bool {
+        let state = self.lock();
+        !state.urgent.is_empty() || !state.queue.is_empty()
     }
 
     /// Removes the jobs that `which` picks.
@@ -321,17 +350,11 @@ impl Inbox {
         removed
     }
 
-    /// Takes no more calls; what waits is refused.
-    pub(super) fn close(&self) {
-        let jobs = {
-            let mut state = self.lock();
-            state.closed = true;
-            state.drain()
-        };
-        for job in jobs {
-            let device = job.call.label.device.to_string();
-            job.call.resolve(Err(Failure::Refused(Refusal::Closed { device })));
-        }
+    /// Takes no more calls; gives what waits, for the caller to refuse.
+    pub(super) fn close(&self) -> Vec<Job> {
+        let mut state = self.lock();
+        state.closed = true;
+        state.drain()
     }
 }
 

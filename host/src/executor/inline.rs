@@ -2,13 +2,16 @@
 
 use std::{
     sync::{
-        Arc, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
     },
     task::Poll,
+    thread::ThreadId,
 };
 
-use super::{Call, Executor, body::Step};
+use baton_plugin_api::{Error, ErrorKind};
+
+use super::{Call, Executor, Worker, body::Step};
 use crate::{clock::Time, failure::Failure};
 
 /// What inline execution keeps besides the workers.
@@ -18,9 +21,44 @@ pub(super) struct Inline {
     pumped: AtomicBool,
     /// A request has come in since the pump last looked.
     called: AtomicBool,
-    /// How many workers are doing a step, one inside the other.
-    entered: AtomicUsize,
     waker: futures_util::task::AtomicWaker,
+    /// The thread that runs the workers now, and how many times over. Any thread may ask; one at a time runs.
+    runner: Mutex<Option<(ThreadId, usize)>>,
+    ran: Condvar,
+}
+
+/// The right to run the workers.
+struct Run<'a>(&'a Inline);
+
+impl Inline {
+    /// Waits until no other thread runs the workers.
+    fn run(&self) -> Run<'_> {
+        let me = std::thread::current().id();
+        let mut runner = self.runner.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match &mut *runner {
+                None => *runner = Some((me, 1)),
+                Some((thread, times)) if *thread == me => *times += 1,
+                Some(_) => {
+                    runner = self.ran.wait(runner).unwrap_or_else(PoisonError::into_inner);
+                    continue;
+                }
+            }
+            return Run(self);
+        }
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        let mut runner = self.0.runner.lock().unwrap_or_else(PoisonError::into_inner);
+        *runner = runner
+            .filter(|(_, times)| *times > 1)
+            .map(|(thread, times)| (thread, times - 1));
+        if runner.is_none() {
+            self.0.ran.notify_one();
+        }
+    }
 }
 
 /// What a turn of inline execution came to.
@@ -33,9 +71,9 @@ pub(crate) enum Turn {
 }
 
 impl Executor {
-    /// Lets a server drive the workers from now on.
-    pub(crate) fn set_pumped(&self) {
-        self.inline.pumped.store(true, Ordering::Release);
+    /// Lets a server drive the workers from now on, or no longer.
+    pub(crate) fn set_pumped(&self, pumped: bool) {
+        self.inline.pumped.store(pumped, Ordering::Release);
     }
 
     /// Resolves when a request has come in since the last time.
@@ -55,39 +93,59 @@ impl Executor {
         self.load().0 > 0 || self.devices().all().iter().any(|device| device.is_under_way())
     }
 
-    /// Runs workers until `call` is resolved, moving the clock on when nothing is due (I2). The outermost call then runs
-    /// what else is due (I3).
-    pub(super) fn drive(self: &Arc<Self>, call: &Call) {
-        if self.inline.pumped.load(Ordering::Acquire) && !self.is_inside_driver() {
+    /// Runs workers until `call`, which waits for `worker`, is resolved, moving the clock on when nothing is due (I2).
+    /// Then runs what else is due (I3). A call to a worker that is entered further up this stack is left to that.
+    pub(super) fn drive(&self, call: &Call, worker: &Worker) {
+        if self.inline.pumped.load(Ordering::Acquire) {
             self.inline.called.store(true, Ordering::Release);
             self.inline.waker.wake();
+            return;
+        }
+        let _run = self.inline.run();
+        if worker.body().is_none() {
             return;
         }
         while !call.is_resolved() {
             match self.turn() {
                 Turn::Ran => {}
                 Turn::Idle(Some(until)) => self.clock.reach(until),
-                Turn::Idle(None) => {
-                    // Only a worker that is entered further up this stack could resolve it.
-                    let path = call.core().label.path();
-                    call.core().resolve(Err(Failure::Cancelled { path }));
-                }
+                Turn::Idle(None) => self.nobody_can(call),
             }
         }
-        if !self.is_inside_driver() {
-            self.run_due();
+        self.run_due();
+    }
+
+    /// Runs the worker of a member until the call that a driver waits for is resolved; nothing else, which would go on
+    /// its account.
+    pub(super) fn drive_nested(&self, call: &Call, worker: &Worker) {
+        let _run = self.inline.run();
+        while !call.is_resolved() {
+            match step(worker) {
+                Some(Step::Ran) => {}
+                Some(Step::Wait(Some(until))) => self.clock.reach(until),
+                Some(Step::Wait(None) | Step::Closed) | None => self.nobody_can(call),
+            }
         }
     }
 
-    /// Runs all that is due now, without moving the clock.
+    /// A call that nobody is left to run: its worker is closed, or waits itself, further up this stack.
+    fn nobody_can(&self, call: &Call) {
+        let path = call.core().label.path();
+        let error = Error::new(ErrorKind::Impossible, "it waits for a device that itself waits for it");
+        self.resolve(call.core(), Err(Failure::Driver { path, error }));
+    }
+
+    /// Runs all that is due now. What becomes due while it runs, because drivers take their time, waits for the next call.
     pub(crate) fn run_due(&self) {
-        while self.turn() == Turn::Ran {}
+        let now = self.now();
+        while self.turn_until(now) == Turn::Ran {}
     }
 
     /// Runs all that is due up to `then`, and sets the clock there.
     pub(crate) fn run_until(&self, then: Time) {
+        let _run = self.inline.run();
         loop {
-            match self.turn() {
+            match self.turn_until(then) {
                 Turn::Ran => {}
                 Turn::Idle(Some(until)) if until <= then => self.clock.reach(until),
                 Turn::Idle(_) => return self.clock.reach(then),
@@ -95,32 +153,51 @@ impl Executor {
         }
     }
 
-    /// Lets the first worker that has something to do, in the lab's order, do one thing.
+    /// Lets one worker do one thing: the first in the lab's order for which a call or something that moves waits, else
+    /// the one for which something has been due for longest.
     pub(crate) fn turn(&self) -> Turn {
-        let mut next: Option<Time> = None;
-        for worker in &self.workers {
-            // A worker that is entered further up this stack has its body taken out.
-            let Some(mut body) = worker.body.lock().unwrap_or_else(PoisonError::into_inner).take() else {
-                continue;
-            };
-            self.inline.entered.fetch_add(1, Ordering::AcqRel);
-            let step = body.step();
-            self.inline.entered.fetch_sub(1, Ordering::AcqRel);
-            *worker.body.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
-            match step {
-                Step::Ran => return Turn::Ran,
-                Step::Wait(Some(until)) => next = Some(next.map_or(until, |next| next.min(until))),
-                Step::Wait(None) | Step::Closed => {}
-            }
-        }
-        // A virtual clock stands still between two calls of it: what became due meanwhile runs first.
-        match next {
-            Some(until) if until <= self.now() => Turn::Ran,
-            next => Turn::Idle(next),
-        }
+        self.turn_until(self.now())
     }
 
-    fn is_inside_driver(&self) -> bool {
-        self.inline.entered.load(Ordering::Acquire) > 0
+    /// As [`turn`](Self::turn), but leaves to later what is due after `horizon`.
+    fn turn_until(&self, horizon: Time) -> Turn {
+        let _run = self.inline.run();
+        for worker in self.workers.iter().filter(|worker| worker.inbox.has_work()) {
+            if let Some(Step::Ran) = step(worker) {
+                return Turn::Ran;
+            }
+        }
+        let due = |worker: &Arc<Worker>| Some((worker.body().as_ref()?.next_due()?, worker.index));
+        let Some((due, index)) = self.workers.iter().filter_map(due).min() else {
+            return Turn::Idle(None);
+        };
+        if due > horizon.min(self.now()) {
+            return Turn::Idle(Some(due));
+        }
+        // What a step moves to the inbox, without running it, comes next.
+        step(&self.workers[index]);
+        Turn::Ran
     }
+
+    /// Closes the bodies.
+    pub(super) fn end_inline(&self) -> Vec<String> {
+        let _run = self.inline.run();
+        let mut entered = Vec::new();
+        for worker in &self.workers {
+            let body = worker.body().take();
+            match body {
+                Some(body) => body.end(),
+                None => entered.push(worker.name.to_string()),
+            }
+        }
+        entered
+    }
+}
+
+/// One step of a worker; `None` if it is entered further up this stack, or closed.
+fn step(worker: &Worker) -> Option<Step> {
+    let mut body = worker.body().take()?;
+    let step = body.guarded_step();
+    *worker.body() = Some(body);
+    Some(step)
 }

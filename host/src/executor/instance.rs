@@ -23,6 +23,8 @@ pub(super) struct Instance {
     /// Whether an opening is planned already.
     pub(super) planned: bool,
     pub(super) motions: Vec<super::motion::Motion>,
+    /// When they are looked at next.
+    pub(super) next_tick: Option<Time>,
 }
 
 /// The controller of a worker.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use baton_plugin_api::{Error, Status, Value};
 
-use super::CallCore;
+use super::{CallCore, inbox::Job};
 use crate::{
     clock::Time,
     device::{Device, Quality, Reading, Way},
@@ -22,9 +22,8 @@ const COMING_TO_REST: Duration = Duration::from_secs(10);
 pub(super) struct Motion {
     pub(super) call: Arc<CallCore<Reading>>,
     pub(super) way: Way,
-    /// The parameter that was written; `None` for a command.
-    pub(super) parameter: Option<usize>,
-    pub(super) target: Option<Value>,
+    /// The parameter that was written, and what to; `None` for a command.
+    pub(super) written: Option<(usize, Value)>,
     /// What a command returned.
     pub(super) result: Value,
     pub(super) taken: Time,
@@ -47,6 +46,27 @@ pub(super) enum Look {
 }
 
 impl Motion {
+    /// What the driver has just taken.
+    pub(super) fn new(job: &Job, way: Way, limit: Duration, now: Time) -> Self {
+        Motion {
+            call: Arc::clone(&job.call),
+            way,
+            written: None,
+            result: Value::Unit,
+            taken: now,
+            limit,
+            epoch: job.epoch,
+            was_busy: false,
+            errors: 0,
+            ending: None,
+        }
+    }
+
+    /// Which parameter was written.
+    pub(super) fn parameter(&self) -> Option<usize> {
+        self.written.as_ref().map(|(parameter, _)| *parameter)
+    }
+
     /// How long until the next look: soon at first, then ten times a second.
     pub(super) fn interval(&self, now: Time) -> Duration {
         (now.since(self.taken) / 4).clamp(Duration::from_millis(5), Duration::from_millis(100))
@@ -99,10 +119,10 @@ impl Motion {
 
     /// It is not busy: has it arrived?
     fn arrival(&mut self, device: &Device, readback: Option<&Reading>, now: Time) -> Look {
-        let Some(parameter) = self.parameter.map(|index| &device.parameters()[index]) else {
+        let Some((parameter, target)) = &self.written else {
             return Look::End(Ok(Reading::good(self.result.clone(), now)));
         };
-        let target = self.target.as_ref().expect("a write has a target");
+        let parameter = &device.parameters()[*parameter];
         let Some(actual) = readback else {
             return Look::End(Ok(Reading {
                 value: target.clone(),
@@ -161,7 +181,8 @@ impl Motion {
         }
     }
 
-    fn ended_by(&self, failure: Failure) -> Failure {
+    /// Why it ends with a failure: what was decided while it still moved, or else this.
+    pub(super) fn ended_by(&self, failure: Failure) -> Failure {
         self.ending.as_ref().map_or(failure, |(ending, _)| ending.clone())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak, atomic::Ordering};
 
-use baton_plugin_api::Value;
+use baton_plugin_api::{Error, ErrorKind, Value};
 use serde::Serialize;
 
 use super::{
@@ -10,12 +10,14 @@ use super::{
     body::STOP_LIMIT,
     call::Canceller,
     inbox::{Action, Job},
+    stopper::Stopper,
     submit::Caller,
 };
 use crate::{
     config::Execution,
-    device::{Connection, Device, Reading},
+    device::{Connection, Device, Reading, Way},
     failure::{Failure, Refusal},
+    owner::OwnerId,
 };
 
 /// How a device was stopped.
@@ -43,7 +45,11 @@ impl Executor {
             let state = inbox.lock();
             device.epoch().fetch_add(1, Ordering::AcqRel);
             let running = state.running.as_ref().filter(|running| running.slot == device.slot());
-            running.map(|running| running.nested.clone()).unwrap_or_default()
+            let nested = running.iter().flat_map(|running| &running.nested);
+            let moved = nested
+                .filter(|nested| nested.moves)
+                .map(|nested| Arc::clone(&nested.member));
+            moved.collect::<Vec<_>>()
         };
         let slot = device.slot();
         let moves = |job: &Job| job.slot == slot && matches!(job.action, Action::Write { .. } | Action::Run { .. });
@@ -55,8 +61,15 @@ impl Executor {
             self.give_up(device, &job.call, failure);
         }
         for member in members {
-            self.raise_epoch(&member, by);
-            self.call_stop(&member, &OwnerCaller::new(by).0);
+            let owner = OwnerId::new(by);
+            self.submit_stop(
+                &member,
+                &Caller {
+                    owner,
+                    deadline: None,
+                    chain: None,
+                },
+            );
         }
     }
 
@@ -75,50 +88,61 @@ impl Executor {
         };
         let call = Call::new(label, caller.owner.clone(), self.now(), None);
         let stopper = device.worker().stopper(device.slot());
+        let queued = self.push_stop(device, &call, stopper.is_none());
+        match (stopper, queued) {
+            (Some(stopper), _) => self.stop_out_of_band(device, &call, stopper),
+            (None, Err(refusal)) => {
+                self.resolve(call.core(), Err(Failure::Refused(refusal)));
+            }
+            (None, Ok(())) => {}
+        }
+        if self.mode() == Execution::Inline {
+            self.drive(&call, device.worker());
+        }
+        call
+    }
+
+    /// Puts a stop at the head of the worker's queue: to have the driver called, or only to look at what it came to.
+    fn push_stop(&self, device: &Arc<Device>, call: &Call, call_driver: bool) -> Result<(), Refusal> {
         let job = Job {
             slot: device.slot(),
-            action: Action::Stop {
-                call_driver: stopper.is_none(),
-            },
+            action: Action::Stop { call_driver },
             call: Arc::clone(call.core()),
             epoch: device.current_epoch(),
             epochs: None,
             deadline: None,
             chain: None,
         };
-        let queued = device.worker().inbox.push_urgent(device, job, || self.now());
+        device.worker().inbox.push_urgent(device, job, || self.now())?;
         device.worker().wake();
-        match (stopper, queued) {
-            (Some(stopper), _) => {
-                let core = Arc::clone(call.core());
-                let executor = Arc::clone(self);
-                let stop = move || {
-                    let outcome = super::result(stopper.stop());
-                    let path = core.label.path();
-                    let outcome = outcome.map(|()| Reading::good(Value::Unit, executor.now()));
-                    core.resolve(outcome.map_err(|error| Failure::Driver { path, error }));
-                };
-                self.out_of_band(stop);
-            }
-            (None, Err(refusal)) => {
-                call.core().resolve(Err(Failure::Refused(refusal)));
-            }
-            (None, Ok(())) => {}
-        }
-        if self.mode() == Execution::Inline && caller.chain.is_none() {
-            self.drive(&call);
-        }
-        call
+        Ok(())
     }
 
-    /// Runs a stopper: on a thread of its own, because it may block; here in inline execution.
-    fn out_of_band(&self, stop: impl FnOnce() + Send + 'static) {
+    /// Runs a stopper: on a thread of its own, because it may block; here in inline execution. Where it fails, the
+    /// device's stop is tried as well, in the queue.
+    fn stop_out_of_band(self: &Arc<Self>, device: &Arc<Device>, call: &Call, stopper: Arc<Stopper>) {
+        let (executor, device, call) = (Arc::clone(self), Arc::clone(device), call.clone());
+        let core = Arc::clone(call.core());
+        let stop = move || {
+            let path = call.core().label.path();
+            let outcome = stopper
+                .stop(STOP_LIMIT)
+                .map(|()| Reading::good(Value::Unit, executor.now()));
+            if outcome.is_err() && device.has_stop() {
+                let other = Call::new(call.core().label.clone(), call.owner().clone(), executor.now(), None);
+                // If it is refused, the worker is stuck or closed, and the stopper was all there was.
+                let _ = executor.push_stop(&device, &other, true);
+            }
+            executor.resolve(call.core(), outcome.map_err(|error| Failure::Driver { path, error }));
+        };
         match self.mode() {
             Execution::Inline => stop(),
             Execution::Threaded => {
                 let thread = std::thread::Builder::new().name("baton stop".into());
                 if let Err(error) = thread.spawn(stop) {
-                    tracing::error!("a stop could not be started: {error}");
+                    let (path, text) = (core.label.path(), format!("the system gave no thread: {error}"));
+                    let error = Error::new(ErrorKind::InternalError, text);
+                    self.resolve(&core, Err(Failure::Driver { path, error }));
                 }
             }
         }
@@ -138,8 +162,8 @@ impl Executor {
             );
             return;
         }
-        if call.label.verb == "read" {
-            // Its context says so; there is nothing that moves.
+        if device.change(|change| change.way_of(call)) != Some(Way::Motion) {
+            // Nothing moves: what runs is told by its context, what waits for its readback sees it at the next look.
             return;
         }
         let caller = Caller {
@@ -153,9 +177,8 @@ impl Executor {
     /// Ends a call that never began.
     pub(super) fn give_up(&self, device: &Device, call: &Arc<CallCore<Reading>>, failure: Failure) {
         let now = self.now();
-        let outcome = device.change(|change| change.settle(call, None, Err(failure), now));
-        self.counters().count(false);
-        call.resolve(outcome);
+        let outcome = device.change(|change| change.settle(call, Err(failure), now));
+        self.resolve(call, outcome);
     }
 
     /// Stops every device: all epochs are raised before any driver is told; then all at once, each with its own two
@@ -206,12 +229,12 @@ impl Executor {
                 ("no answer", Some(text))
             }
         };
-        let elapsed = self.now().since(call.accepted()).as_secs_f64();
+        let elapsed = call.elapsed().unwrap_or_else(|| self.now().since(call.accepted()));
         StopReport {
             device: device.name().to_string(),
             outcome,
             error,
-            elapsed,
+            elapsed: elapsed.as_secs_f64(),
         }
     }
 }
@@ -224,18 +247,5 @@ impl Canceller<Reading> for Device {
         {
             executor.cancel(device, call);
         }
-    }
-}
-
-/// A caller who stands for somebody whose owner is only known by name.
-struct OwnerCaller(Caller);
-
-impl OwnerCaller {
-    fn new(by: &str) -> Self {
-        OwnerCaller(Caller {
-            owner: crate::owner::OwnerId::new(by),
-            deadline: None,
-            chain: None,
-        })
     }
 }

@@ -12,10 +12,13 @@ use super::{
 use crate::{
     clock::Time,
     config::Execution,
-    device::{Command, Connection, Device, Parameter, Quality, Reading, Way},
+    device::{Change, Command, Connection, Device, Parameter, Quality, Reading, Way},
     failure::{Failure, Refusal},
     owner::OwnerId,
 };
+
+/// What the driver is inside of for less than this is not worth a word.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// Who asks, until when they wait, and from inside which calls.
 #[derive(Clone)]
@@ -65,7 +68,7 @@ impl Executor {
             && let Some(Ok(reading)) = device.last(index)
             && self.now().since(reading.time) <= max_age
         {
-            call.core().resolve(Ok(reading));
+            call.core().resolve(Ok(reading), self.now());
             return Ok(call);
         }
         if !parameter.description().readable {
@@ -73,10 +76,11 @@ impl Executor {
             let written = written.ok_or_else(|| Refusal::WriteOnly {
                 path: parameter.path().to_string(),
             })?;
-            call.core().resolve(Ok(Reading {
+            let reading = Reading {
                 quality: Quality::NotVerified,
                 ..written
-            }));
+            };
+            call.core().resolve(Ok(reading), self.now());
             return Ok(call);
         }
         self.push(device, Action::Read(index), &call, caller)?;
@@ -87,18 +91,26 @@ impl Executor {
     pub(crate) fn submit_status(self: &Arc<Self>, device: &Arc<Device>, caller: &Caller) -> Result<Call, Refusal> {
         let call = self.call(device, &"status".into(), "read", caller);
         let up = matches!(device.connection(), Connection::Up { .. });
-        let inside = device.worker().inbox.lock().running.is_some();
+        let inside = self.is_inside(device);
         if !up || inside || !device.config().table.status {
             let status = match device.status().0 {
                 status if inside && up && !status.is_error() => Status::busy(status.text),
                 status => status,
             };
             let now = self.now();
-            call.core().resolve(Ok(status_reading(&status, now)));
+            call.core().resolve(Ok(status_reading(&status, now)), now);
             return Ok(call);
         }
         self.push(device, Action::Status, &call, caller)?;
         Ok(call)
+    }
+
+    /// Whether the driver is inside a write or command of the device, or has been in something else of it for long. What
+    /// is over in a moment, like most polls, says nothing of the device.
+    fn is_inside(&self, device: &Device) -> bool {
+        let state = device.worker().inbox.lock();
+        let running = state.running.as_ref().filter(|running| running.slot == device.slot());
+        running.is_some_and(|running| running.is_action() || self.now().since(running.since) > MOMENT)
     }
 
     /// Writes a parameter: checked, then queued.
@@ -117,17 +129,17 @@ impl Executor {
         } else {
             Way::Parameter(parameter.index())
         };
-        let retarget = parameter.description().retarget;
-        self.begin(device, way, &call, retarget, |change, now| {
-            change.target(parameter.index(), target.clone(), now);
-            format!("to {}", parameter.format(&target))
-        })?;
         let action = Action::Write {
             parameter: parameter.index(),
             value: target.clone(),
             way,
         };
-        self.push_begun(device, action, &call, caller)?;
+        let retarget = parameter.description().retarget;
+        self.begin(device, way, retarget, action, &call, caller, |change, now| {
+            let text = format!("to {}", parameter.format(&target));
+            change.target(parameter.index(), target, now);
+            text
+        })?;
         Ok(call)
     }
 
@@ -143,13 +155,13 @@ impl Executor {
         let argument = command.check(argument)?;
         let call = self.call(device, command.name(), "command", caller);
         let way = way_of(command);
-        self.begin(device, way, &call, false, |_, _| command.name().to_string())?;
         let action = Action::Run {
             command: command.index(),
             argument,
             way,
         };
-        self.push_begun(device, action, &call, caller)?;
+        let name = command.name();
+        self.begin(device, way, false, action, &call, caller, |_, _| name.to_string())?;
         Ok(call)
     }
 
@@ -162,26 +174,25 @@ impl Executor {
         Ok(call)
     }
 
-    /// Takes the way for a call, shows the device busy and what it supersedes as superseded.
+    /// Takes the way for a call and queues it, as one change of the device: shows it busy, and ends what it supersedes.
+    /// What is refused leaves no trace.
+    #[allow(clippy::too_many_arguments, reason = "all of one call, for one critical section")]
     fn begin(
-        &self,
+        self: &Arc<Self>,
         device: &Arc<Device>,
         way: Way,
-        call: &Call,
         retarget: bool,
-        accept: impl FnOnce(&mut crate::device::Change<'_>, Time) -> String,
+        action: Action,
+        call: &Call,
+        caller: &Caller,
+        accept: impl FnOnce(&mut Change<'_>, Time) -> String,
     ) -> Result<(), Refusal> {
         let now = self.now();
         let superseded = device.change(|change| {
-            if let Connection::Down { since, cause } = change.connection() {
-                let (cause, down_for) = (cause.clone(), now.since(*since));
-                return Err(Refusal::Down {
-                    device: device.name().to_string(),
-                    cause,
-                    down_for,
-                });
-            }
-            let superseded = change.begin(way, call.core(), retarget)?;
+            change.may_begin(way, call.core(), retarget, now)?;
+            let job = || self.job(device, action, call, caller);
+            device.worker().inbox.push(device, || now, job)?;
+            let superseded = change.begin(way, call.core());
             let text = accept(change, now);
             if way == Way::Motion {
                 change.host_status(Some(Status::busy(text)), now);
@@ -190,30 +201,11 @@ impl Executor {
         })?;
         if let Some(earlier) = superseded {
             let by = call.owner().to_string();
-            earlier.resolve(Err(Failure::Superseded {
-                path: earlier.label.path(),
-                by,
-            }));
+            let path = earlier.label.path();
+            self.resolve(&earlier, Err(Failure::Superseded { path, by }));
         }
+        self.set_off(device, call, caller);
         Ok(())
-    }
-
-    /// Queues what `begin` has accepted; if it cannot be queued after all, that is taken back.
-    fn push_begun(
-        self: &Arc<Self>,
-        device: &Arc<Device>,
-        action: Action,
-        call: &Call,
-        caller: &Caller,
-    ) -> Result<(), Refusal> {
-        self.push(device, action, call, caller).inspect_err(|_| {
-            let now = self.now();
-            device.change(|change| {
-                if change.end(call.core()) == Some(Way::Motion) {
-                    change.host_status(None, now);
-                }
-            });
-        })
     }
 
     fn job(&self, device: &Device, action: Action, call: &Call, caller: &Caller) -> Job {
@@ -265,8 +257,8 @@ impl Executor {
         caller: &Caller,
     ) -> Result<(), Refusal> {
         device.refuse_if_down(|| self.now())?;
-        let job = self.job(device, action, call, caller);
-        device.worker().inbox.push(device, job, || self.now())?;
+        let job = || self.job(device, action, call, caller);
+        device.worker().inbox.push(device, || self.now(), job)?;
         self.set_off(device, call, caller);
         Ok(())
     }
@@ -276,7 +268,7 @@ impl Executor {
         match self.mode() {
             Execution::Threaded => device.worker().wake(),
             // A nested call is driven where it waits.
-            Execution::Inline if caller.chain.is_none() => self.drive(call),
+            Execution::Inline if caller.chain.is_none() => self.drive(call, device.worker()),
             Execution::Inline => {}
         }
     }

@@ -2,15 +2,19 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
+    thread::JoinHandle,
     time::Duration,
 };
 
+use baton_plugin_api::Error;
+
 use super::{
-    Executor, Worker,
-    inbox::{Running, Stuck},
+    CallCore, Executor, Worker,
+    inbox::{Job, Running, State, Stuck},
 };
 use crate::{
     clock::Time,
+    device::{Device, Reading},
     failure::{Failure, Refusal, seconds},
     owner::OwnerId,
 };
@@ -21,133 +25,190 @@ const PERIOD: Duration = Duration::from_millis(50);
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Starts the watchdog's thread, which ends with the executor.
-pub(super) fn start(executor: &Arc<Executor>) -> std::io::Result<()> {
+pub(super) fn start(executor: &Arc<Executor>) -> std::io::Result<JoinHandle<()>> {
     let executor = Arc::downgrade(executor);
-    std::thread::Builder::new()
-        .name("baton watchdog".into())
-        .spawn(move || {
-            while let Some(executor) = executor.upgrade() {
-                if executor.is_closing() {
-                    return;
-                }
-                for worker in &executor.workers {
-                    look(&executor, worker);
-                }
-                drop(executor);
-                std::thread::park_timeout(PERIOD);
+    let watch = move || {
+        while let Some(executor) = executor.upgrade() {
+            if executor.is_closing() {
+                return;
             }
-        })?;
-    Ok(())
+            for worker in &executor.workers {
+                look(&executor, worker);
+            }
+            drop(executor);
+            std::thread::park_timeout(PERIOD);
+        }
+    };
+    std::thread::Builder::new().name("baton watchdog".into()).spawn(watch)
 }
 
 /// What is to be done about a running call.
 enum Overrun {
     None,
-    /// A long one: cancel and stop it.
-    Cancel,
-    /// Give the worker up.
-    Stuck,
+    /// A long one: cancel and stop its device.
+    Cancel(usize),
+    /// The worker was given up.
+    Stuck(GivenUp),
 }
 
-fn look(executor: &Arc<Executor>, worker: &Arc<Worker>) {
+/// A worker that was given up, and what comes to an end with that.
+struct GivenUp {
+    call: Option<Arc<CallCore<Reading>>>,
+    limit: Duration,
+    elapsed: Duration,
+    stuck: Stuck,
+    jobs: Vec<Job>,
+}
+
+/// Looks at one worker: at what it is inside of, and at what waits for it in vain.
+pub(super) fn look(executor: &Arc<Executor>, worker: &Arc<Worker>) {
     let now = executor.now();
-    let (overrun, slot, expired) = {
+    let (overrun, expired) = {
         let mut state = worker.inbox.lock();
         let expired = state.take_expired(now);
-        let stuck = state.stuck.is_some();
-        match &mut state.running {
-            Some(running) if !stuck => (judge(running, now), running.slot, expired),
-            _ => (Overrun::None, 0, expired),
-        }
+        // Judged and given up under one lock: the next call must not pay for one that has just returned.
+        (judge(worker, &mut state, now), expired)
     };
     for job in expired {
-        if let Some(device) = worker.devices().nth(job.slot) {
-            let path = job.call.label.path();
-            let (name, waited) = (device.name().to_string(), now.since(job.call.accepted));
-            let refusal = Refusal::Expired {
-                path,
-                device: name,
-                waited,
-            };
-            executor.give_up(&device, &job.call, Failure::Refused(refusal));
-        }
+        expire(executor, worker, &job, now);
     }
     match overrun {
         Overrun::None => {}
-        Overrun::Cancel => {
-            if let Some(device) = worker.devices().nth(slot) {
-                let owner = OwnerId::new("the host, because it overran its limit");
-                executor.submit_stop(
-                    &device,
-                    &super::Caller {
-                        owner,
-                        deadline: None,
-                        chain: None,
-                    },
-                );
-            }
+        Overrun::Cancel(slot) => {
+            let device = worker
+                .devices()
+                .nth(slot)
+                .expect("a call runs on a device of its worker");
+            let caller = super::Caller {
+                owner: OwnerId::new("the host, because it overran its limit"),
+                deadline: None,
+                chain: None,
+            };
+            executor.submit_stop(&device, &caller);
         }
-        Overrun::Stuck => give_up(executor, worker, now),
+        Overrun::Stuck(given_up) => tell(executor, worker, given_up, now),
     }
 }
 
-fn judge(running: &mut Running, now: Time) -> Overrun {
-    // Whoever waits for a member is as alive as that member, which has a limit of its own (S3).
-    if !running.nested.is_empty() {
-        return Overrun::None;
-    }
-    let elapsed = now.since(running.since);
-    if elapsed < running.limit {
-        return Overrun::None;
-    }
-    if !running.long {
-        return Overrun::Stuck;
-    }
-    if elapsed >= running.limit + GRACE {
-        return Overrun::Stuck;
-    }
-    match std::mem::replace(&mut running.cancelled, true) {
-        true => Overrun::None,
-        false => Overrun::Cancel,
-    }
-}
-
-/// Gives a worker up: its call times out, all that waits is refused, and its devices say so.
-fn give_up(executor: &Arc<Executor>, worker: &Arc<Worker>, now: Time) {
-    let (call, limit, elapsed, stuck, jobs) = {
-        let mut state = worker.inbox.lock();
-        let Some(running) = &state.running else { return };
-        let (limit, elapsed) = (running.limit, now.since(running.since));
-        let call = running.call().cloned();
-        let stuck = Stuck {
-            slot: running.slot,
-            since: running.since,
-            inside: running.label().to_string(),
-        };
-        worker.inbox.set_stuck(&mut state, stuck.clone());
-        (call, limit, elapsed, stuck, state.drain())
+/// A call whose caller waits no longer, before it began (S3).
+fn expire(executor: &Arc<Executor>, worker: &Worker, job: &Job, now: Time) {
+    let device = worker
+        .devices()
+        .nth(job.slot)
+        .expect("a job is for a device of its worker");
+    let refusal = Refusal::Expired {
+        path: job.call.label.path(),
+        device: device.name().to_string(),
+        waited: now.since(job.call.accepted),
     };
+    executor.give_up(&device, &job.call, Failure::Refused(refusal));
+}
+
+fn judge(worker: &Worker, state: &mut State, now: Time) -> Overrun {
+    if state.stuck.is_some() {
+        return Overrun::None;
+    }
+    let Some(running) = &mut state.running else {
+        return Overrun::None;
+    };
+    let elapsed = now.since(running.since);
+    // Whoever waits for a member is as alive as that member, which has a limit of its own (S3).
+    if elapsed < running.limit || !running.nested.is_empty() {
+        return Overrun::None;
+    }
+    if running.long && elapsed < running.limit + GRACE {
+        return match std::mem::replace(&mut running.cancelled, true) {
+            true => Overrun::None,
+            false => Overrun::Cancel(running.slot),
+        };
+    }
+    Overrun::Stuck(stick(worker, state, now).expect("it runs"))
+}
+
+/// Gives up what runs; `None` if nothing does.
+fn stick(worker: &Worker, state: &mut State, now: Time) -> Option<GivenUp> {
+    let Running { slot, since, limit, .. } = *state.running.as_ref()?;
+    let running = state.running.as_ref()?;
+    let (call, inside) = (running.call().cloned(), running.label().to_string());
+    let stuck = Stuck { slot, since, inside };
+    worker.inbox.set_stuck(state, stuck.clone());
+    Some(GivenUp {
+        call,
+        limit,
+        elapsed: now.since(since),
+        stuck,
+        jobs: state.drain(),
+    })
+}
+
+/// Gives a worker up whatever its limit, because the lab is being closed.
+pub(super) fn give_up(executor: &Arc<Executor>, worker: &Arc<Worker>) {
+    let now = executor.now();
+    let given_up = {
+        let mut state = worker.inbox.lock();
+        match state.stuck {
+            Some(_) => None,
+            None => stick(worker, &mut state, now),
+        }
+    };
+    if let Some(given_up) = given_up {
+        tell(executor, worker, given_up, now);
+    }
+}
+
+/// Its devices say that they are stuck; the call that ran times out; all that waited is refused.
+fn tell(executor: &Arc<Executor>, worker: &Arc<Worker>, given_up: GivenUp, now: Time) {
+    let GivenUp {
+        call,
+        limit,
+        elapsed,
+        stuck,
+        jobs,
+    } = given_up;
     tracing::error!(
         worker = %worker.name,
         "{} is stuck in {} since {}; its limit is {}",
         worker.name, stuck.inside, seconds(elapsed), seconds(limit)
     );
-    if let Some(call) = &call {
-        let path = call.label.path();
-        call.resolve(Err(Failure::Timeout { path, limit, elapsed }));
-        executor.counters().count(false);
-    }
+    let mut ended = Vec::new();
     for (slot, device) in worker.devices().enumerate() {
         if slot == stuck.slot {
             device.counts().timeouts.fetch_add(1, Ordering::Relaxed);
         }
-        let ended = device.change(|change| change.stick(&stuck.text(now), now));
-        let refusal = stuck.refusal(&device, now);
-        for call in ended {
-            call.resolve(Err(Failure::Refused(refusal.clone())));
-        }
-        for job in jobs.iter().filter(|job| job.slot == slot) {
-            job.call.resolve(Err(Failure::Refused(refusal.clone())));
-        }
+        let ways = device.change(|change| change.stick(&stuck.text(now), now));
+        let waiting = jobs
+            .iter()
+            .filter(|job| job.slot == slot)
+            .map(|job| Arc::clone(&job.call));
+        ended.extend(waiting.map(|call| (call, Failure::Refused(stuck.refusal(&device, now)))));
+        ended.extend(ways.into_iter().map(|call| {
+            let failure = ended_by(&stuck, &device, &call, now);
+            (call, failure)
+        }));
+    }
+    // It may have come back before its devices were told that it had not.
+    if !worker.inbox.is_stuck_since(stuck.since) {
+        worker
+            .devices()
+            .for_each(|device| device.change(|change| change.unstick(now)));
+    }
+    if let Some(call) = &call {
+        let path = call.label.path();
+        executor.resolve(call, Err(Failure::Timeout { path, limit, elapsed }));
+    }
+    for (call, failure) in ended {
+        executor.resolve(&call, Err(failure));
+    }
+}
+
+/// How a write or command ends whose worker is stuck in something else: one that the driver has taken was not refused.
+fn ended_by(stuck: &Stuck, device: &Device, call: &CallCore<Reading>, now: Time) -> Failure {
+    let refusal = stuck.refusal(device, now);
+    match call.is_taken() {
+        true => Failure::Driver {
+            path: call.label.path(),
+            error: Error::communication(refusal.to_string()),
+        },
+        false => Failure::Refused(refusal),
     }
 }

@@ -20,6 +20,8 @@ pub struct LabStatus {
     pub devices: DeviceCount,
     /// Those that are not connected.
     pub down: Vec<Down>,
+    /// Calls that a driver is inside of now.
+    pub inside: Vec<Inside>,
     /// Workers that do not come back from their driver.
     pub stuck: Vec<StuckWorker>,
     /// Calls since it was opened.
@@ -44,6 +46,17 @@ pub struct Down {
     pub since: f64,
     /// Why.
     pub cause: String,
+}
+
+/// A call that a driver is inside of.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Inside {
+    /// Name of the device or controller.
+    pub worker: String,
+    /// Since when, in seconds since the Unix epoch.
+    pub since: f64,
+    /// The call: `write of stage.position`.
+    pub call: String,
 }
 
 /// A worker that does not come back.
@@ -87,7 +100,7 @@ impl Lab {
             .collect();
         let up = self.devices().iter().filter(|device| device.is_up()).count();
         let counters = self.executor().counters();
-        let (pending, stuck) = self.executor().load();
+        let (pending, inside, stuck) = self.executor().load();
         LabStatus {
             lab: self.config().name.clone(),
             since: self.inner.since.as_seconds(),
@@ -100,6 +113,7 @@ impl Lab {
                 up,
             },
             down,
+            inside,
             stuck,
             calls: CallCount {
                 done: counters.done.load(Ordering::Relaxed),

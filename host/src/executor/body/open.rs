@@ -5,22 +5,27 @@ use std::{sync::Arc, time::Duration};
 use abi_stable::std_types::ROption;
 use baton_plugin_api::{Error, ErrorKind, abi::RawValue};
 
-use super::{Body, OPEN_LIMIT, Task};
+use super::{Body, OPEN_LIMIT, STOP_LIMIT, Task};
 use crate::{
     device::Connection,
-    executor::{Label, context::DeviceHost, inbox::Running},
+    executor::{Label, context::DeviceHost, inbox::Running, stopper::Stopper},
     failure::{Failure, seconds},
 };
 
+/// How long closing a device, or a controller, may take.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+
 impl Body {
-    /// Plans the next try to open a device, if none is planned.
-    pub(super) fn plan_open(&mut self, slot: usize) {
+    /// Plans the next try to open a device, if none is planned. Says whether it comes at once.
+    fn plan_open(&mut self, slot: usize) -> bool {
         let now = self.now();
         let instance = &mut self.instances[slot];
-        if !std::mem::replace(&mut instance.planned, true) {
-            let delay = instance.retry.next(now);
-            self.plan(now + delay, slot, Task::Open);
+        if std::mem::replace(&mut instance.planned, true) {
+            return false;
         }
+        let delay = instance.retry.next(now);
+        self.plan(now + delay, slot, Task::Open);
+        delay.is_zero()
     }
 
     /// Opens a device, and its controller first where that is not open.
@@ -30,33 +35,60 @@ impl Body {
             member: "".into(),
             verb: "opening",
         };
-        self.worker
-            .inbox
-            .begin(Running::alone(slot, label, self.now(), OPEN_LIMIT));
+        self.begin(Running::alone(slot, label, self.now(), OPEN_LIMIT));
         let outcome = self.try_open(slot).and_then(|()| self.write_initial(slot));
-        self.worker.inbox.leave();
-        let now = self.now();
-        let device = Arc::clone(&self.instances[slot].device);
+        self.leave();
         match outcome {
-            Ok(()) => {
-                self.instances[slot].retry.opened(now);
-                let was = device.connection();
-                device.change(|change| change.up(now));
-                if let Connection::Down { since, .. } = was {
-                    tracing::info!(device = %device.name(), "{} is back after {}", device.name(), seconds(now.since(since)));
-                }
-                self.poll_everything(slot);
-            }
-            Err(error) => {
-                self.close_instance(slot);
-                if error.kind() == ErrorKind::CommunicationFailed {
-                    self.close_idle_controller();
-                }
-                self.down(slot, error.message());
-            }
+            Ok(()) => self.opened(slot),
+            Err(error) => self.not_opened(slot, &error),
         }
+        self.tried(slot);
+    }
+
+    /// Whoever waits for every device to have been tried is told once of each.
+    fn tried(&mut self, slot: usize) {
         if std::mem::take(&mut self.instances[slot].first) {
             self.executor.note_opened();
+        }
+    }
+
+    fn not_opened(&mut self, slot: usize, error: &Error) {
+        let no_line = self
+            .controller
+            .as_ref()
+            .is_some_and(|controller| controller.raw.is_none());
+        self.close_instance(slot);
+        if error.kind() == ErrorKind::CommunicationFailed {
+            self.close_idle_controller();
+        }
+        self.down(slot, error.message());
+        if no_line {
+            // One try of the line stands for all its devices.
+            for other in 0..self.instances.len() {
+                if std::mem::take(&mut self.instances[other].planned) && other != slot {
+                    self.down(other, error.message());
+                    self.tried(other);
+                }
+            }
+            self.instances[slot].planned = true;
+        }
+    }
+
+    /// A device is open. It counts as connected once it has answered: many a line opens although nothing is at its end.
+    fn opened(&mut self, slot: usize) {
+        let device = Arc::clone(&self.instances[slot].device);
+        let now = self.now();
+        device.change(|change| change.opened(now));
+        self.poll_everything(slot);
+        if self.instances[slot].raw.is_none() {
+            return;
+        }
+        let now = self.now();
+        self.instances[slot].retry.opened(now);
+        let was = device.connection();
+        device.change(|change| change.up(now));
+        if let Connection::Down { since, .. } = was {
+            tracing::info!(device = %device.name(), "{} is back after {}", device.name(), seconds(now.since(since)));
         }
     }
 
@@ -76,14 +108,11 @@ impl Body {
         };
         // Asked once, before anything else can call the device (S1).
         let stopper = match raw.stopper() {
-            ROption::RSome(stopper) => Some(stopper),
+            ROption::RSome(stopper) => Some(Arc::new(Stopper::new(stopper))),
             ROption::RNone => None,
         };
         self.worker.set_stopper(slot, stopper);
         self.instances[slot].raw = Some(raw);
-        if self.worker.inbox.is_stuck() {
-            self.came_back();
-        }
         Ok(())
     }
 
@@ -152,31 +181,25 @@ impl Body {
         if !matches!(device.connection(), Connection::Down { .. }) {
             tracing::warn!(device = %device.name(), "{} is not connected: {cause}", device.name());
         }
-        let first = matches!(device.connection(), Connection::Opening);
-        device.change(|change| change.down(cause.to_owned(), now));
-        let error = Error::communication(cause);
-        for motion in std::mem::take(&mut self.instances[slot].motions) {
-            let path = motion.call.label.path();
-            self.settle(
-                slot,
-                &motion.call,
-                motion.parameter,
-                Err(Failure::Driver {
-                    path,
-                    error: error.clone(),
-                }),
-            );
-        }
-        if first {
+        if matches!(device.connection(), Connection::Opening) {
             // The first try was the one at once.
             self.instances[slot].retry.next(now);
         }
-        self.plan_open(slot);
+        let at_once = self.plan_open(slot);
+        device.change(|change| change.down(cause.to_owned(), at_once, now));
+        let error = Error::communication(cause);
+        for motion in std::mem::take(&mut self.instances[slot].motions) {
+            let path = motion.call.label.path();
+            let error = error.clone();
+            self.settle(slot, &motion.call, Err(Failure::Driver { path, error }));
+        }
     }
 
     /// Closes a device; what its driver does then is reported, and harms nobody.
     pub(super) fn close_instance(&mut self, slot: usize) {
-        self.worker.set_stopper(slot, None);
+        if let Some(stopper) = self.worker.set_stopper(slot, None) {
+            stopper.retire(STOP_LIMIT);
+        }
         let Some(mut raw) = self.instances[slot].raw.take() else {
             return;
         };
@@ -186,26 +209,29 @@ impl Body {
             member: "".into(),
             verb: "closing",
         };
-        self.worker
-            .inbox
-            .begin(Running::alone(slot, label, self.now(), Duration::from_secs(10)));
+        self.begin(Running::alone(slot, label, self.now(), CLOSE_LIMIT));
         if let Err(error) = super::super::result(raw.close()) {
             tracing::warn!(device = %name, "{name}: {}", error.message());
         }
         drop(raw);
-        self.worker.inbox.leave();
-        if self.worker.inbox.is_stuck() {
-            self.came_back();
-        }
+        self.leave();
     }
 
     pub(super) fn close_controller(&mut self) {
         let Some(mut raw) = self.controller.as_mut().and_then(|controller| controller.raw.take()) else {
             return;
         };
+        let label = Label {
+            device: Arc::clone(&self.worker.name),
+            member: "".into(),
+            verb: "closing",
+        };
+        self.begin(Running::alone(0, label, self.now(), CLOSE_LIMIT));
         if let Err(error) = super::super::result(raw.close()) {
             tracing::warn!(controller = %self.worker.name, "{}: {}", self.worker.name, error.message());
         }
+        drop(raw);
+        self.leave();
     }
 
     /// Closes a controller none of whose devices is open, so that the next try opens its line anew.

@@ -17,7 +17,7 @@ impl Body {
     /// Reads everything once after opening, so that whoever subscribes finds it, and starts the polls.
     pub(super) fn poll_everything(&mut self, slot: usize) {
         self.timers
-            .retain(|timer| timer.0.slot != slot || timer.0.task == Task::Open);
+            .retain(|timer| timer.0.slot != slot || matches!(timer.0.task, Task::Open | Task::Tick));
         self.polls.retain(|timer| timer.slot != slot);
         let device = Arc::clone(&self.instances[slot].device);
         self.poll(Timer {
@@ -189,7 +189,7 @@ impl Body {
 }
 
 /// What the driver returned, if it is of the parameter's datatype and finite (D3).
-fn sensible(device: &Device, index: usize, value: Value) -> Result<Value, Error> {
+pub(in crate::executor) fn sensible(device: &Device, index: usize, value: Value) -> Result<Value, Error> {
     use baton_plugin_api::ErrorKind;
     let parameter = &device.parameters()[index];
     let value = value.conform(&parameter.description().datatype).map_err(|why| {

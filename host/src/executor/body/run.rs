@@ -1,16 +1,19 @@
 //! Jobs: what callers asked for.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use baton_plugin_api::{Error, Status, Value, abi::RawValue};
+use baton_plugin_api::{
+    Error, Status, Value,
+    abi::{BoxDevice, RawResult, RawValue, RefContext},
+};
 
 use super::{Body, Entering};
 use crate::{
     clock::Time,
     device::Reading,
     executor::{
-        CallCore,
-        inbox::{Action, Job},
+        CallCore, Label,
+        inbox::{Action, Job, Running},
         motion::Motion,
     },
     failure::{Failure, Refusal},
@@ -20,13 +23,17 @@ impl Body {
     /// Runs one job, unless its time is over or it was stopped while it waited.
     pub(super) fn run_job(&mut self, job: Job, since: Time) {
         let stopping = matches!(job.action, Action::Stop { .. } | Action::Reopen);
+        if !stopping && job.call.is_resolved() {
+            // Superseded while it waited (C5).
+            return;
+        }
         if !stopping && let Some(failure) = self.void(&job) {
-            return self.settle(job.slot, &Arc::clone(&job.call), None, Err(failure));
+            return self.settle(job.slot, &job.call, Err(failure));
         }
         match job.action {
             Action::Read(_) => self.run_read(job, since),
-            Action::Write { .. } => self.run_write(job, since),
-            Action::Run { .. } => self.run_command(job, since),
+            Action::Write { .. } => self.run_write(job),
+            Action::Run { .. } => self.run_command(job),
             Action::Status => self.run_status(job, since),
             Action::Stop { call_driver } => self.run_stop(&job, call_driver),
             Action::Reopen => self.run_reopen(&job),
@@ -65,13 +72,15 @@ impl Body {
         None
     }
 
-    fn entering(&self, job: &Job, since: Time, limit: std::time::Duration) -> Entering {
+    fn entering(&self, job: &Job, since: Time, limit: Duration, long: bool) -> Entering {
         let ends = since + limit;
-        let ends = job.deadline.map_or(ends, |deadline| deadline.min(ends));
+        // What a caller has the patience for is the beginning; only a nested call has to end with the outermost (S3).
+        let nested = job.chain.as_ref().and(job.deadline);
         Entering {
             epoch: job.epoch,
             epochs: job.epochs.clone(),
-            ends,
+            ends: nested.map_or(ends, |deadline| deadline.min(ends)),
+            long,
             chain: job.chain.clone(),
         }
     }
@@ -79,14 +88,14 @@ impl Body {
     fn run_read(&mut self, job: Job, since: Time) {
         let Action::Read(index) = job.action else { return };
         let device = Arc::clone(&self.instances[job.slot].device);
-        let entering = self.entering(&job, since, device.parameters()[index].timeout());
+        let entering = self.entering(&job, since, device.parameters()[index].timeout(), false);
         let reading = self.read(job.slot, index, Some((&job.call, entering)));
         self.resolve(&job.call, reading.map_err(|error| driver(&job.call, error)));
     }
 
     fn run_status(&mut self, job: Job, since: Time) {
         let device = Arc::clone(&self.instances[job.slot].device);
-        let entering = self.entering(&job, since, super::STOP_LIMIT);
+        let entering = self.entering(&job, since, super::STOP_LIMIT, false);
         let outcome = match self.status(job.slot, Some((&job.call, entering))) {
             Some(Err(error)) => Err(driver(&job.call, error)),
             _ => Ok(status_reading(&device.status().0, self.now())),
@@ -94,7 +103,7 @@ impl Body {
         self.resolve(&job.call, outcome);
     }
 
-    fn run_write(&mut self, job: Job, since: Time) {
+    fn run_write(&mut self, job: Job) {
         let Action::Write {
             parameter: index,
             ref value,
@@ -105,50 +114,28 @@ impl Body {
         };
         let device = Arc::clone(&self.instances[job.slot].device);
         let parameter = &device.parameters()[index];
-        let blocking = parameter.description().blocking;
-        let limit = if blocking {
-            parameter.motion_timeout()
-        } else {
-            parameter.timeout()
-        };
-        let motion_limit = self
-            .estimate(job.slot, index, value)
-            .unwrap_or(parameter.motion_timeout());
-        if blocking {
-            job.call.take();
-        }
-        let entering = self.entering(&job, since, limit);
-        let raw = RawValue::from(value.clone());
-        let written = self.enter(job.slot, Some(&job.call), entering, |device, cx| {
-            device.write(index as u32, raw, cx)
-        });
-        if let Err(error) = written {
-            let failure = self.ended(&job, error);
-            return self.settle(job.slot, &job.call, Some(index), Err(failure));
-        }
-        job.call.take();
-        let Action::Write { value, .. } = job.action else {
+        let estimate = self.estimate(job.slot, index, value);
+        if job.call.is_resolved() {
+            // Given up while the driver estimated: whoever asked was told that it is over.
             return;
-        };
-        self.watch(
-            job.slot,
-            Motion {
-                call: job.call,
-                way,
-                parameter: Some(index),
-                target: Some(value),
-                result: Value::Unit,
-                taken: self.executor.now(),
-                limit: motion_limit,
-                epoch: job.epoch,
-                was_busy: blocking,
-                errors: 0,
-                ending: None,
-            },
-        );
+        }
+        let motion_limit = estimate.unwrap_or(parameter.motion_timeout());
+        let blocking = parameter.description().blocking;
+        let limit = if blocking { motion_limit } else { parameter.timeout() };
+        let raw = RawValue::from(value.clone());
+        let written = self.enter_for(&job, limit, blocking, |device, cx| device.write(index as u32, raw, cx));
+        match written {
+            Err(failure) => self.settle(job.slot, &job.call, Err(failure)),
+            Ok(()) => {
+                let mut motion = Motion::new(&job, way, motion_limit, self.now());
+                motion.written = Some((index, value.clone()));
+                motion.was_busy = blocking;
+                self.watch(job.slot, motion);
+            }
+        }
     }
 
-    fn run_command(&mut self, job: Job, since: Time) {
+    fn run_command(&mut self, job: Job) {
         let Action::Run {
             command: index,
             ref argument,
@@ -159,47 +146,92 @@ impl Body {
         };
         let device = Arc::clone(&self.instances[job.slot].device);
         let command = &device.commands()[index];
-        let long = command.description().long;
-        if long {
-            job.call.take();
-        }
-        let entering = self.entering(&job, since, command.timeout());
+        let (limit, long) = (command.timeout(), command.description().long);
         let raw = RawValue::from(argument.clone());
-        let outcome = self.enter(job.slot, Some(&job.call), entering, |device, cx| {
-            device.run(index as u32, raw, cx)
-        });
-        let outcome = outcome.and_then(Value::try_from);
+        let outcome = self.enter_for(&job, limit, long, |device, cx| device.run(index as u32, raw, cx));
+        let outcome = outcome.and_then(|value| Value::try_from(value).map_err(|error| driver(&job.call, error)));
         self.poll_soon(job.slot);
         match outcome {
-            Err(error) => {
-                let failure = self.ended(&job, error);
-                self.settle(job.slot, &job.call, None, Err(failure));
+            Err(failure) => self.settle(job.slot, &job.call, Err(failure)),
+            Ok(result) if long => {
+                let mut motion = Motion::new(&job, way, limit, self.now());
+                motion.result = result;
+                self.watch(job.slot, motion);
             }
-            Ok(result) if long => self.watch(
-                job.slot,
-                Motion {
-                    call: job.call,
-                    way,
-                    parameter: None,
-                    target: None,
-                    result,
-                    taken: self.executor.now(),
-                    limit: command.timeout(),
-                    epoch: job.epoch,
-                    was_busy: false,
-                    errors: 0,
-                    ending: None,
-                },
-            ),
             Ok(result) => {
                 let reading = Reading::good(result, self.now());
-                self.settle(job.slot, &job.call, None, Ok(reading));
+                self.settle(job.slot, &job.call, Ok(reading));
             }
         }
     }
 
+    /// Enters the driver for a write or command. One that stays inside until it is done is taken at its entry, and asked
+    /// to end at its limit (S4); any other is taken when it returns.
+    fn enter_for<T>(
+        &mut self,
+        job: &Job,
+        limit: Duration,
+        long: bool,
+        entry: impl FnOnce(&mut BoxDevice, RefContext<'_>) -> RawResult<T>,
+    ) -> Result<T, Failure> {
+        let began = self.now();
+        self.worker.inbox.set_limit(began, limit);
+        if long {
+            job.call.take();
+        }
+        let entering = self.entering(job, began, limit, long);
+        let outcome = self.enter(job.slot, Some(&job.call), entering, entry);
+        if outcome.is_ok() {
+            job.call.take();
+        }
+        let elapsed = self.now().since(began);
+        let overran = long && elapsed >= limit;
+        if overran || self.was_stopped(job) {
+            self.stop_again(job.slot, overran);
+        }
+        if overran && !job.call.is_cancelled() {
+            let path = job.call.label.path();
+            return Err(Failure::Timeout { path, limit, elapsed });
+        }
+        outcome.map_err(|error| self.ended(job, error))
+    }
+
+    fn was_stopped(&self, job: &Job) -> bool {
+        job.epoch != self.instances[job.slot].device.current_epoch()
+            || job.call.is_cancelled()
+            || job.chain.as_ref().is_some_and(|chain| chain.was_stopped())
+    }
+
+    /// Stops a device after a write or command: its stopper may have been called before the driver had begun to move it.
+    /// One without a stopper has its stop at the head of the queue, unless nobody but us stops it.
+    fn stop_again(&mut self, slot: usize, by_us: bool) {
+        let device = Arc::clone(&self.instances[slot].device);
+        let limit = super::STOP_LIMIT;
+        let stopped = match self.worker.stopper(slot) {
+            Some(stopper) => {
+                let (device, member) = (Arc::clone(device.name()), "".into());
+                let label = Label {
+                    device,
+                    member,
+                    verb: "stop",
+                };
+                self.begin(Running::alone(slot, label, self.now(), limit));
+                let stopped = stopper.stop(limit);
+                self.leave();
+                stopped
+            }
+            None if by_us && device.has_stop() => {
+                self.enter_alone(slot, &"".into(), "stop", limit, |device, cx| device.stop(cx))
+            }
+            None => Ok(()),
+        };
+        if let Err(error) = stopped {
+            tracing::warn!(device = %device.name(), "{}: stop: {}", device.name(), error.message());
+        }
+    }
+
     /// How long a motion may take by the driver's own estimate: twice that, and some seconds.
-    fn estimate(&mut self, slot: usize, index: usize, value: &Value) -> Option<std::time::Duration> {
+    fn estimate(&mut self, slot: usize, index: usize, value: &Value) -> Option<Duration> {
         let device = Arc::clone(&self.instances[slot].device);
         let parameter = &device.parameters()[index];
         if !parameter.description().estimate || parameter.has_own_motion_timeout() {
@@ -213,7 +245,7 @@ impl Body {
                 device.estimate(index as u32, raw, cx)
             })
             .ok()?;
-        (estimate > 0).then(|| std::time::Duration::from_nanos(estimate) * 2 + std::time::Duration::from_secs(5))
+        (estimate > 0).then(|| Duration::from_nanos(estimate).saturating_mul(2) + Duration::from_secs(5))
     }
 
     /// What an error of the driver means for the call: if it was stopped meanwhile, that is why.
@@ -232,17 +264,20 @@ impl Body {
         Failure::Driver { path, error }
     }
 
+    /// Stops a device. Where its stopper was called, out of band, that resolves the call.
     fn run_stop(&mut self, job: &Job, call_driver: bool) {
         let slot = job.slot;
         let device = Arc::clone(&self.instances[slot].device);
-        let mut outcome = Ok(Reading::good(Value::Unit, self.now()));
-        if call_driver && device.has_stop() && self.instances[slot].raw.is_some() {
-            let entering = Entering::alone(device.current_epoch(), self.now() + super::STOP_LIMIT);
-            if let Err(error) = self.enter(slot, Some(&job.call), entering, |device, cx| device.stop(cx)) {
-                outcome = Err(driver(&job.call, error));
+        if call_driver {
+            let mut outcome = Ok(Reading::good(Value::Unit, self.now()));
+            if device.has_stop() && self.instances[slot].raw.is_some() {
+                let entering = Entering::alone(device.current_epoch(), self.now() + super::STOP_LIMIT);
+                if let Err(error) = self.enter(slot, Some(&job.call), entering, |device, cx| device.stop(cx)) {
+                    outcome = Err(driver(&job.call, error));
+                }
             }
+            self.resolve(&job.call, outcome);
         }
-        self.resolve(&job.call, outcome);
         self.tick(slot);
     }
 
@@ -258,22 +293,15 @@ impl Body {
     }
 
     /// Ends a write or command: final readback first, then the status, then the call itself (W1).
-    pub(super) fn settle(
-        &mut self,
-        slot: usize,
-        call: &Arc<CallCore<Reading>>,
-        parameter: Option<usize>,
-        outcome: Result<Reading, Failure>,
-    ) {
+    pub(super) fn settle(&mut self, slot: usize, call: &Arc<CallCore<Reading>>, outcome: Result<Reading, Failure>) {
         let device = Arc::clone(&self.instances[slot].device);
         let now = self.now();
-        let outcome = device.change(|change| change.settle(call, parameter, outcome, now));
+        let outcome = device.change(|change| change.settle(call, outcome, now));
         self.resolve(call, outcome);
     }
 
-    pub(super) fn resolve(&self, call: &Arc<CallCore<Reading>>, outcome: Result<Reading, Failure>) {
-        self.executor.counters.count(outcome.is_ok());
-        call.resolve(outcome);
+    fn resolve(&self, call: &Arc<CallCore<Reading>>, outcome: Result<Reading, Failure>) {
+        self.executor.resolve(call, outcome);
     }
 }
 

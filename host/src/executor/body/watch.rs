@@ -4,10 +4,15 @@ use std::sync::Arc;
 
 use baton_plugin_api::Status;
 
-use super::{Body, Entering, STOP_LIMIT, Task};
+use super::{Body, Task};
 use crate::{
-    device::Way,
-    executor::motion::{Look, Motion},
+    clock::Time,
+    device::{Device, Way},
+    executor::{
+        Caller,
+        motion::{Look, Motion},
+    },
+    owner::OwnerId,
 };
 
 impl Body {
@@ -45,7 +50,15 @@ impl Body {
             .map(|motion| motion.interval(now))
             .min()
         {
-            self.plan(now + interval, slot, Task::Tick);
+            self.plan_tick(slot, now + interval);
+        }
+    }
+
+    /// Plans the next look, unless there is one by then.
+    pub(super) fn plan_tick(&mut self, slot: usize, due: Time) {
+        if self.instances[slot].next_tick.is_none_or(|next| due < next) {
+            self.instances[slot].next_tick = Some(due);
+            self.plan(due, slot, Task::Tick);
         }
     }
 
@@ -68,8 +81,9 @@ impl Body {
             motion.stopped(&device.stopped_by(), self.executor.now());
         }
         // A readback costs an exchange with the instrument: while a motion goes on, that of what moves.
-        let parameter = motion.parameter.or_else(|| device.main().map(|main| main.index()));
-        let wanted = motion.parameter.is_some() || busy;
+        let parameter = motion.parameter();
+        let wanted = parameter.is_some() || busy;
+        let parameter = parameter.or_else(|| device.main().map(|main| main.index()));
         let readable = parameter.filter(|&index| wanted && device.parameters()[index].description().readable);
         let readback = readable.map(|parameter| self.read(slot, parameter, None));
         let now = self.now();
@@ -78,27 +92,21 @@ impl Body {
         };
         match motion.look(&device, status, readback.as_ref(), now) {
             Look::Wait => {}
-            Look::Stop => self.stop_overdue(slot),
+            Look::Stop => self.stop_overdue(&device),
             Look::End(outcome) => {
                 let motion = self.instances[slot].motions.remove(index);
-                self.settle(slot, &motion.call, motion.parameter, outcome);
+                self.settle(slot, &motion.call, outcome);
             }
         }
     }
 
     /// A motion has overrun its limit: it is stopped, whatever the driver has for that (S4).
-    fn stop_overdue(&mut self, slot: usize) {
-        let device = Arc::clone(&self.instances[slot].device);
-        let stopped = match self.worker.stopper(slot) {
-            Some(stopper) => crate::executor::result(stopper.stop()),
-            None if device.has_stop() => {
-                let entering = Entering::alone(device.current_epoch(), self.now() + STOP_LIMIT);
-                self.enter(slot, None, entering, |device, cx| device.stop(cx))
-            }
-            None => Ok(()),
+    fn stop_overdue(&self, device: &Arc<Device>) {
+        let caller = Caller {
+            owner: OwnerId::new("the host, because it overran its limit"),
+            deadline: None,
+            chain: None,
         };
-        if let Err(error) = stopped {
-            tracing::warn!(device = %device.name(), "{}: stop of an overdue motion: {}", device.name(), error.message());
-        }
+        self.executor.call_stop(device, &caller);
     }
 }
