@@ -1,10 +1,17 @@
 //! Labs for tests: from TOML to running devices in one line.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use baton_host::{
     config::{Execution, Files, System, render, resolve},
-    lab::Lab,
+    device::{Reading, format_value},
+    dispatcher::{Bounds, Message, Payload, Policy, Queue, Taken, Topic},
+    executor::{Call, WaitError},
+    failure::{Failure, Refusal},
+    lab::{Lab, Owner},
     plugin::{Drivers, Loader, SearchPath},
 };
 use baton_plugin_api::source::Source;
@@ -17,7 +24,7 @@ pub const WATCHDOG: Duration = Duration::from_secs(20);
 /// # Panics
 /// If they cannot be.
 pub fn drivers() -> Drivers {
-    let files = ["sim", "stream", "panicky", "bench"].map(super::driver);
+    let files = ["sim", "stream", "panicky", "puppet", "bench"].map(super::driver);
     let mut loader = Loader::new().expect("a private folder for drivers");
     loader.scan(&SearchPath::named(files))
 }
@@ -59,4 +66,164 @@ pub fn lab_in(execution: Execution, devices: &str) -> Lab {
     let lab = Lab::open(config, drivers).expect("the lab opens");
     assert!(lab.wait_ready(WATCHDOG), "the devices were tried");
     lab
+}
+
+/// Why a test cannot run inline, said instead of running it: `true` in that case.
+pub fn skip_inline(why: &str) -> bool {
+    if is_inline() {
+        eprintln!("not run inline: {why}");
+    }
+    is_inline()
+}
+
+/// What a call was done with.
+///
+/// # Panics
+/// If it was refused, failed, or did not end.
+pub fn done(call: Result<Call, Refusal>) -> Reading {
+    match call.expect("accepted").wait(WATCHDOG) {
+        Ok(reading) => reading,
+        Err(other) => panic!("it should have been done: {other:?}"),
+    }
+}
+
+/// The number that a call was done with.
+///
+/// # Panics
+/// As [`done`], and if it is no number.
+pub fn number(call: Result<Call, Refusal>) -> f64 {
+    done(call).value.as_f64().expect("a number")
+}
+
+/// How a call failed.
+///
+/// # Panics
+/// If it was refused, done, or did not end.
+pub fn failure(call: Result<Call, Refusal>) -> Failure {
+    match call.expect("accepted").wait(WATCHDOG) {
+        Err(WaitError::Failed(failure)) => failure,
+        other => panic!("it should have failed: {other:?}"),
+    }
+}
+
+/// Arms a fault of a simulated device for its next call of a kind: `("hang", "write")`.
+///
+/// # Panics
+/// If the device does not take it.
+pub fn arm(me: &Owner, device: &str, (fault, on): (&str, &str)) {
+    done(me.set(&format!("{device}.fault_on"), on));
+    done(me.set(&format!("{device}.fault"), fault));
+}
+
+/// Lets a call that hangs go on, by a device of the same driver that does not, once the driver is inside of it.
+///
+/// # Panics
+/// If the call does not end.
+pub fn release(me: &Owner, device: &str, call: &Call) {
+    let deadline = Instant::now() + WATCHDOG;
+    while !call.is_resolved() {
+        assert!(Instant::now() < deadline, "{call:?} does not end");
+        done(me.call(&format!("{device}.release"), ()));
+    }
+}
+
+/// Waits until a driver is inside of a call: `write of stage.position`.
+///
+/// # Panics
+/// If it does not get there.
+pub fn inside(lab: &Lab, call: &str) {
+    let deadline = Instant::now() + WATCHDOG;
+    while !lab.status().inside.iter().any(|inside| inside.call == call) {
+        assert!(Instant::now() < deadline, "no driver is inside the {call}");
+        std::thread::yield_now();
+    }
+}
+
+/// Follows devices: every message of theirs as a line, in order.
+pub struct Follower {
+    lab: Lab,
+    queue: Arc<Queue<()>>,
+    /// What has come so far.
+    pub lines: Vec<String>,
+}
+
+impl Follower {
+    /// Subscribes to these devices. What is known of them comes first.
+    ///
+    /// # Panics
+    /// If there is no such device.
+    pub fn new(lab: &Lab, devices: &[&str]) -> Self {
+        let bounds = Bounds {
+            entries: 1 << 20,
+            bytes: 1 << 30,
+        };
+        let queue = Arc::new(Queue::new(Policy::DropOldest, bounds));
+        for device in devices {
+            lab.device(device).expect("the device").subscribe(&queue);
+        }
+        Follower {
+            lab: lab.clone(),
+            queue,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Takes what has come by now.
+    pub fn take(&mut self) -> &[String] {
+        let taken = self.queue.take_all();
+        self.lines.extend(taken.into_iter().filter_map(line));
+        &self.lines
+    }
+
+    /// Waits for a line that contains this, and gives its place. What came before counts.
+    ///
+    /// # Panics
+    /// If it does not come.
+    pub fn until(&mut self, text: &str) -> usize {
+        self.until_after(0, text)
+    }
+
+    /// Waits for a line that contains this, from that place on.
+    ///
+    /// # Panics
+    /// If it does not come.
+    pub fn until_after(&mut self, from: usize, text: &str) -> usize {
+        let deadline = Instant::now() + WATCHDOG;
+        loop {
+            self.take();
+            if let Some(found) = self.lines.iter().skip(from).position(|line| line.contains(text)) {
+                return from + found;
+            }
+            assert!(Instant::now() < deadline, "no `{text}` in {:#?}", self.lines);
+            if is_inline() {
+                self.lab.run_until(self.lab.clock().now() + Duration::from_millis(50));
+            } else {
+                let taken = self.queue.wait_all(Duration::from_millis(100));
+                self.lines.extend(taken.into_iter().filter_map(line));
+            }
+        }
+    }
+}
+
+fn line(taken: Taken<()>) -> Option<String> {
+    match taken {
+        Taken::Message(delivered) => Some(describe(&delivered.message)),
+        Taken::Reply(()) => None,
+    }
+}
+
+/// A message as a line: `stage.position 2`, `stage.position := 2`, `stage is Idle: text`, `stage says limit_hit upper`.
+pub fn describe(message: &Message) -> String {
+    let sender = &message.sender;
+    let show = |value: &baton_plugin_api::Value| format_value(value, "", None);
+    match (&message.topic, &message.payload) {
+        (Topic::Parameter(name), Payload::Reading(Ok(reading))) => format!("{sender}.{name} {}", show(&reading.value)),
+        (Topic::Target(name), Payload::Reading(Ok(reading))) => format!("{sender}.{name} := {}", show(&reading.value)),
+        (Topic::Parameter(name) | Topic::Target(name), Payload::Reading(Err(error))) => {
+            format!("{sender}.{name} lost: {}", error.error.message())
+        }
+        (Topic::Status, Payload::Status(status)) => format!("{sender} is {:?}: {}", status.code, status.text),
+        (Topic::Message(name), Payload::Value(value)) => format!("{sender} says {name} {}", show(value)),
+        (topic, payload) => format!("{sender}: {topic:?} {payload:?}"),
+    }
 }

@@ -1,0 +1,80 @@
+//! A device that does what a test tells it: reaches for other devices, speaks from threads of its own, tells nonsense.
+#![forbid(unsafe_code)]
+
+use baton_plugin_api::{
+    Context, Device, Host, ParameterRef, Result, Status, Table, export_driver,
+    schemars::{self, JsonSchema},
+};
+
+#[derive(serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct HandOptions {
+    /// What it moves.
+    #[serde(default)]
+    motor: Option<ParameterRef>,
+}
+
+/// Moves another device.
+struct Hand {
+    motor: Option<ParameterRef>,
+    host: Host,
+}
+
+impl Hand {
+    fn motor(&self) -> ParameterRef {
+        // Without one it reaches for something that no lab has.
+        self.motor.clone().unwrap_or_else(|| ParameterRef::new("nothing"))
+    }
+
+    /// Counts up to `n` from another thread, while this call waits for it, and says each number twice.
+    fn count(&mut self, n: i64, _: &Context) -> Result<()> {
+        let host = self.host.clone();
+        let counting = std::thread::spawn(move || {
+            for i in 1..=n {
+                host.publish("counted", i);
+                host.send("tick", i);
+            }
+        });
+        counting
+            .join()
+            .map_err(|_| baton_plugin_api::Error::impossible("it cannot count"))
+    }
+}
+
+impl Device for Hand {
+    type Options = HandOptions;
+    const TYPE: &'static str = "hand";
+
+    fn open(options: HandOptions, host: Host) -> Result<Self> {
+        Ok(Hand {
+            motor: options.motor,
+            host,
+        })
+    }
+
+    fn table(t: &mut Table<Self>) {
+        t.simulated();
+        t.parameter("reach")
+            .unit("mm")
+            .tolerance(0.1)
+            .no_poll()
+            .read(|hand, cx| cx.get(&hand.motor()))
+            .write_blocking(|hand, target: f64, cx| cx.set(&hand.motor(), target).map(drop));
+        t.parameter("lamp")
+            .doc("Cannot be read back")
+            .write(|_, _: bool, _| Ok(()));
+        t.parameter("nonsense")
+            .doc("No number")
+            .no_poll()
+            .read(|_, _| Ok(f64::NAN));
+        t.parameter::<i64>("counted").published();
+        t.command("count").long().run(Hand::count);
+        t.command("peek")
+            .doc("Reads any parameter of the lab, if it may")
+            .run(|_: &mut Hand, path: String, cx: &Context<'_>| cx.get::<f64>(&ParameterRef::new(path)));
+        t.message::<i64>("tick", "It has counted one on");
+        t.status(|_, _| Ok(Status::idle()));
+    }
+}
+
+export_driver!(Hand);
