@@ -12,7 +12,7 @@ use std::{
 use baton_plugin_api::{Error, ErrorKind, Status, StatusCode, Time, Value};
 use serde::Serialize;
 
-use super::{Device, LastReading, Reading, ReadingError};
+use super::{Device, LastReading, Quality, Reading, ReadingError};
 use crate::{
     dispatcher::{Displaced, Message, Payload, Sink, Topic},
     executor::CallCore,
@@ -333,6 +333,26 @@ impl Change<'_> {
             && self.device.is_target(parameter)
         {
             self.target(parameter, reading.value.clone(), now);
+        }
+    }
+
+    /// Marks the readings that should have been polled again by now (D2).
+    pub(crate) fn mark_stale(&mut self, now: Time) {
+        for parameter in 0..self.state.readings.len() {
+            let Some(interval) = self.device.parameters[parameter].poll() else {
+                continue;
+            };
+            let Some(Ok(reading)) = &self.state.readings[parameter] else {
+                continue;
+            };
+            if reading.quality != Quality::Stale && now.since(reading.time) > interval.saturating_mul(2) {
+                let quality = Quality::Stale;
+                let stale = Reading {
+                    quality,
+                    ..reading.clone()
+                };
+                self.record(parameter, Ok(stale), now, false);
+            }
         }
     }
 

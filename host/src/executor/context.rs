@@ -129,7 +129,7 @@ impl CallContext<'_> {
 
     fn wait(&self, member: &Device, call: &Call) -> Result<Reading, Failure> {
         if self.executor.mode() == Execution::Inline {
-            self.executor.drive_nested(call, member.worker());
+            self.executor.drive_nested(call, member.worker(), Some(self.ends));
         }
         loop {
             if let Some(outcome) = call.core().wait(Some(SLICE)) {

@@ -33,6 +33,11 @@ struct Run<'a>(&'a Inline);
 impl Inline {
     /// Waits until no other thread runs the workers.
     fn run(&self) -> Run<'_> {
+        self.run_inside().0
+    }
+
+    /// As [`run`](Self::run); and whether this thread runs them already, further up its stack.
+    fn run_inside(&self) -> (Run<'_>, bool) {
         let me = std::thread::current().id();
         let mut runner = self.runner.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -44,7 +49,8 @@ impl Inline {
                     continue;
                 }
             }
-            return Run(self);
+            let inside = runner.as_ref().is_some_and(|(_, times)| *times > 1);
+            return (Run(self), inside);
         }
     }
 }
@@ -76,6 +82,10 @@ impl Executor {
         self.inline.pumped.store(pumped, Ordering::Release);
     }
 
+    pub(super) fn is_pumped(&self) -> bool {
+        self.inline.pumped.load(Ordering::Acquire)
+    }
+
     /// Resolves when a request has come in since the last time.
     pub(crate) async fn something_to_pump(&self) {
         std::future::poll_fn(|cx| {
@@ -94,16 +104,20 @@ impl Executor {
     }
 
     /// Runs workers until `call`, which waits for `worker`, is resolved, moving the clock on when nothing is due (I2).
-    /// Then runs what else is due (I3). A call to a worker that is entered further up this stack is left to that.
+    /// Then runs what else is due (I3). A call to a worker that is entered further up this stack is left to that; from
+    /// inside a driver nothing else is run.
     pub(super) fn drive(&self, call: &Call, worker: &Worker) {
-        if self.inline.pumped.load(Ordering::Acquire) {
+        if self.is_pumped() {
             self.inline.called.store(true, Ordering::Release);
             self.inline.waker.wake();
             return;
         }
-        let _run = self.inline.run();
+        let (_run, inside) = self.inline.run_inside();
         if worker.body().is_none() {
             return;
+        }
+        if inside {
+            return self.drive_nested(call, worker, None);
         }
         while !call.is_resolved() {
             match self.turn() {
@@ -115,14 +129,15 @@ impl Executor {
         self.run_due();
     }
 
-    /// Runs the worker of a member until the call that a driver waits for is resolved; nothing else, which would go on
-    /// its account.
-    pub(super) fn drive_nested(&self, call: &Call, worker: &Worker) {
+    /// Runs the worker of a member until the call that a driver waits for is resolved, or its time ends; nothing else,
+    /// which would go on its account.
+    pub(super) fn drive_nested(&self, call: &Call, worker: &Worker, ends: Option<Time>) {
         let _run = self.inline.run();
-        while !call.is_resolved() {
+        let is_over = || ends.is_some_and(|ends| ends <= self.now());
+        while !call.is_resolved() && !is_over() {
             match step(worker) {
                 Some(Step::Ran) => {}
-                Some(Step::Wait(Some(until))) => self.clock.reach(until),
+                Some(Step::Wait(Some(until))) => self.clock.reach(ends.map_or(until, |ends| ends.min(until))),
                 Some(Step::Wait(None) | Step::Closed) | None => self.nobody_can(call),
             }
         }

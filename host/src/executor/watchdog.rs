@@ -21,6 +21,8 @@ use crate::{
 
 /// How often it looks.
 const PERIOD: Duration = Duration::from_millis(50);
+/// Who is inside a driver for longer keeps polls waiting.
+const LATE: Duration = Duration::from_secs(1);
 /// How much longer a long call gets after it was cancelled at its limit (S4).
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -63,12 +65,19 @@ struct GivenUp {
 /// Looks at one worker: at what it is inside of, and at what waits for it in vain.
 pub(super) fn look(executor: &Arc<Executor>, worker: &Arc<Worker>) {
     let now = executor.now();
-    let (overrun, expired) = {
+    let (overrun, expired, since) = {
         let mut state = worker.inbox.lock();
         let expired = state.take_expired(now);
+        let since = state.running.as_ref().map(|running| running.since);
         // Judged and given up under one lock: the next call must not pay for one that has just returned.
-        (judge(worker, &mut state, now), expired)
+        (judge(worker, &mut state, now), expired, since)
     };
+    if since.is_some_and(|since| now.since(since) >= LATE) {
+        // Nobody polls them meanwhile (D2).
+        worker
+            .devices()
+            .for_each(|device| device.change(|change| change.mark_stale(now)));
+    }
     for job in expired {
         expire(executor, worker, &job, now);
     }
