@@ -54,7 +54,14 @@ pub fn lab(devices: &str) -> Lab {
 /// # Panics
 /// If the config is wrong, with its diagnostics.
 pub fn lab_in(execution: Execution, devices: &str) -> Lab {
-    let drivers = drivers();
+    lab_of(drivers(), execution, devices)
+}
+
+/// A running lab with these devices of drivers that are loaded already.
+///
+/// # Panics
+/// If the config is wrong, with its diagnostics.
+pub fn lab_of(drivers: Drivers, execution: Execution, devices: &str) -> Lab {
     let text = format!("[lab]\nname = \"test\"\n[host]\nlisten = \"127.0.0.1:0\"\n{devices}");
     let files = Files::from_sources(".", [Source::new("lab.toml", text)]);
     let resolution = resolve(&files, &drivers, &System, None);

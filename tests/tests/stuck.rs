@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use baton_host::{
+    device::Quality,
     executor::WaitError,
     failure::{Failure, Refusal},
 };
-use baton_tests::lab::{Follower, WATCHDOG, arm, done, failure, lab, number, skip_inline};
+use baton_tests::lab::{Follower, WATCHDOG, arm, done, failure, lab, number, release, skip_inline};
 
 const LAB: &str = r#"
     poll = "0 s"
@@ -186,4 +187,29 @@ fn s3_a_late_call_is_a_timeout_in_both_modes() {
     let mut follower = Follower::new(&lab, &["supply"]);
     follower.until("supply is Idle");
     done(me.get("supply"));
+}
+
+#[test]
+fn d2_what_is_not_polled_any_more_is_stale_until_it_is() {
+    if skip_inline(HANG) {
+        return;
+    }
+    let lab = lab(
+        "poll = \"200 ms\"\n[devices.pump]\ndriver = \"sim\"\ntype = \"pump\"\noptions.hang_for = \"60 s\"\n\
+         [devices.other]\ndriver = \"sim\"\ntype = \"pump\"\n",
+    );
+    let me = lab.owner("test");
+    arm(&me, "pump", ("hang", "write"));
+    let call = me.set("pump.on", false).unwrap();
+    let reading = || lab.device("pump").unwrap().last(0).unwrap().unwrap();
+    let mut follower = Follower::new(&lab, &["pump"]);
+    let mut from = follower.take().len();
+    while reading().quality != Quality::Stale {
+        from = follower.until_after(from, "pump.flow") + 1;
+    }
+    release(&me, "other", &call);
+    done(Ok(call));
+    while reading().quality == Quality::Stale {
+        from = follower.until_after(from, "pump.flow") + 1;
+    }
 }
