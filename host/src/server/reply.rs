@@ -51,6 +51,9 @@ impl Line {
     }
 }
 
+/// The most characters of an error's text. Some errors quote what they were given, which may be a megabyte of it.
+const TEXT_MAX: usize = 1000;
+
 /// An error as SECoP reports it: `["Class", "text", {detail}]`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Report {
@@ -63,7 +66,7 @@ impl Report {
     pub(super) fn new(class: &'static str, text: impl Into<String>) -> Report {
         Report {
             class,
-            text: text.into(),
+            text: shortened(text.into()),
             detail: json!({}),
         }
     }
@@ -95,6 +98,20 @@ impl Report {
     pub(super) fn to_json(&self) -> Json {
         json!([self.class, self.text, self.detail])
     }
+}
+
+/// The text, without its middle if it is longer than anybody reads: what it is about comes first, and what is wrong last.
+fn shortened(text: String) -> String {
+    let length = text.chars().count();
+    if length <= TEXT_MAX {
+        return text;
+    }
+    let part = TEXT_MAX / 2;
+    let (begin, end): (String, String) = (
+        text.chars().take(part).collect(),
+        text.chars().skip(length - part).collect(),
+    );
+    format!("{begin} … {end}")
 }
 
 impl From<Refusal> for Report {
@@ -172,6 +189,18 @@ mod tests {
             show(&reading, Some(3)),
             r#"[2.0,{"t":1.5,"q":"not verified","_call":3}]"#
         );
+    }
+
+    #[test]
+    fn an_error_that_quotes_a_long_text_shows_its_begin_and_its_end() {
+        let text = |count| {
+            let report = Report::protocol(format!("`{}` is no number", "µ".repeat(count)));
+            report.text
+        };
+        assert_eq!(text(900).chars().count(), 900 + 15);
+        assert!(text(100_000).starts_with("`µµµ"));
+        assert!(text(100_000).ends_with("µµµ` is no number"));
+        assert_eq!(text(100_000).chars().count(), TEXT_MAX + 3);
     }
 
     #[test]
