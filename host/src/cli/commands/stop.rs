@@ -50,7 +50,10 @@ pub(super) fn some(client: &mut Client, names: &[String], output: Output) -> Res
         .filter_map(|device| device.as_ref().ok().copied())
         .collect();
     let report = stop(client, &known)?;
-    let written = write(&report, output);
+    let written = match known.is_empty() {
+        true => Ok(()),
+        false => write(&report, output),
+    };
     match found.into_iter().find_map(Result::err) {
         Some(failure) => Err(failure),
         None => written,
