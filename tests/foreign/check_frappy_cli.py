@@ -53,7 +53,7 @@ def check_a_script_of_frappy_cli_runs_on_the_quickstart(bench: Bench) -> None:
         "read-only -> ReadOnlyError ",
         "busy -> IsBusyError ",
         "detector read: True",
-        r"stage\.value .*mm$",
+        r"^stage\.value +=.* mm$",
         "skipping interactive mode",
     ]:
         holds(cli.count(line) == 1, f"no line like /{line}/ from frappy-cli, which wrote:\n{cli.output()}")

@@ -119,7 +119,7 @@ def check_enums_commands_and_plain_parameters(bench: Bench) -> None:
     """A shutter by its names, a long command, a parameter that is not the main one."""
     with Node(bench.host().address) as node:
         equal(node.drive("shutter", "open"), [BUSY, IDLE], "states of the shutter")
-        equal(str(node.read("shutter")), "open", "the shutter")
+        equal(node.read("shutter").name, "open", "the shutter")
         node.client.setParameter("stage", "velocity", 50)
         near(node.read("stage", "velocity"), 50, 1e-9, "velocity")
         since = node.mark()

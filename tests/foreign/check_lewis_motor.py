@@ -78,11 +78,11 @@ def check_a_motor_that_dies_on_its_way(bench: Bench) -> None:
         motor.kill()
         node.wait_for("stage", "an error", lambda: node.states("stage", since)[-1:] == [ERROR], since)
         equal(moving.wait(), 1, f"exit code of the move, which wrote:\n{moving.output()}\n")
-        since = node.mark()
         motor.start()
-        node.wait_for("stage", "idle again", lambda: node.states("stage", since)[-1:] == [IDLE], since)
+        until("the motor is up", lambda: not host.cli("--json", "status").ok().json["down"])
         near(node.read("stage"), 0, 0.01, "the new motor stands at 0, and nobody moved it")
-        equal(node.drive("stage", 2)[-1], IDLE, "the next move")
+        equal(node.states("stage")[-1], ERROR, "the move's failure stays visible (W1)")
+        equal(node.drive("stage", 2), [BUSY, IDLE], "states of the next move")
 
 
 def stopped_between(motor: Motor, host: Host) -> float:

@@ -1,4 +1,4 @@
-"""A bluesky scan of the quickstart's stage with its detector; writes the documents as JSON lines.
+"""A bluesky scan of the quickstart's stage, called slide here, with its detector; writes the documents as JSON lines.
 
 Run by check_ophyd.py, in a process of its own: the run engine wants the main thread.
 """
@@ -22,7 +22,7 @@ def main() -> None:
     def write(name: str, document: dict[str, Any]) -> None:
         print(json.dumps({"name": name, "data": document.get("data"), "status": document.get("exit_status")}))
 
-    engine(bp.scan([node.detector], node.stage, 16, 24, 5), write)
+    engine(bp.scan([node.detector], node.slide, 16, 24, 5), write)
 
 
 if __name__ == "__main__":

@@ -159,12 +159,3 @@ class Process:
 
 
 atexit.register(Process.kill_all)
-
-
-def connects(port: int) -> bool:
-    """Whether somebody listens at this port of this machine."""
-    try:
-        socket.create_connection(("127.0.0.1", port), 5).close()
-    except OSError:
-        return False
-    return True

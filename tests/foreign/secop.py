@@ -65,7 +65,7 @@ class Connection:
         answer = reply or {"read": "reply", "change": "changed", "do": "done", "describe": "describing"}[action]
         payload = "" if data is None else f" {json.dumps(data)}"
         self.send(f"{action} {specifier}{payload}".rstrip())
-        got, _, content = self.wait_for(answer, f"error_{action}", specifier=specifier or ".")
+        got, _, content = self.wait_for(answer, f"error_{action}", specifier="." if action == "describe" else specifier)
         if got != answer:
             raise CheckError(f"{action} {specifier}: {content[0]}: {content[1]}")
         return content
