@@ -115,15 +115,17 @@ impl<R> Queue<R> {
     }
 
     /// Appends a reply of `bytes` bytes. Nothing that was in the queue before it will be sent after it.
+    ///
+    /// The queue overflows when it was over its bounds already, so one reply may be as large as it likes.
     pub fn reply(&self, reply: R, bytes: usize) {
         let mut state = self.lock();
+        if state.replies >= self.bounds.entries || state.bytes > self.bounds.bytes.saturating_mul(2) {
+            state.overflown = true;
+        }
         state.entries.push_back(Entry::Reply(reply));
         state.replies += 1;
         state.bytes += bytes;
         state.after_reply = state.first + state.entries.len() as u64;
-        if state.replies > self.bounds.entries || state.bytes > self.bounds.bytes.saturating_mul(2) {
-            state.overflown = true;
-        }
         self.wake(state);
     }
 
