@@ -20,8 +20,11 @@ use crate::dispatcher::Taken;
 
 /// A client that takes nothing for this time, while something waits for it, is cut off (L8, W6).
 const STALLED: Duration = Duration::from_secs(30);
-/// At the end, for the answers that are owed, and again for sending them.
+/// When the server ends, for the answers that are owed, and again for sending them.
 const FLUSH: Duration = Duration::from_secs(1);
+/// A client that sends no more gets the answers that come within this time: all but those that have no limit. It may have
+/// died as well, so it is not kept for longer.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
 /// So much is put together before it is written.
 const WRITE_BYTES: usize = 64 << 10;
 
@@ -74,32 +77,25 @@ impl Connection {
         let shared = Arc::clone(&self.shared);
         let mut writing = pin!(write(writer, &queue, &shared.node));
         let mut lines = Lines::new(reader);
-        let mut ended = String::new();
-        let mut listening = true;
-        while listening || session.has_pending() {
+        let (mut ended, limit) = loop {
             tokio::select! {
                 written = &mut writing => return gone(written),
                 answer = session.next_answer() => session.deliver(answer),
-                line = lines.next(), if listening => match line {
+                line = lines.next() => match line {
                     Ok(Some(line)) => session.handle(line),
-                    // The client sends no more, but may still want its answers.
-                    Ok(None) => listening = false,
+                    Ok(None) => break ("has left".to_owned(), LAST_ANSWERS),
                     Err(LineError::Io(error)) => return format!("has gone: {error}"),
                     Err(LineError::Refused(text)) => {
                         session.refuse(&Report::protocol(text.as_str()));
-                        ended = text;
-                        break;
+                        break (text, FLUSH);
                     }
                 },
-                _ = self.ends.wait_for(|ends| *ends) => {
-                    ended.push_str("the server ends");
-                    break;
-                }
+                _ = self.ends.wait_for(|ends| *ends) => break ("the server ends".to_owned(), FLUSH),
             }
             if session.is_stalled() {
                 return "does not read what it asked for".to_owned();
             }
-        }
+        };
         let owed = async {
             while session.has_pending() {
                 tokio::select! {
@@ -109,14 +105,14 @@ impl Connection {
             }
             None
         };
-        if let Ok(Some(gone)) = timeout(FLUSH, owed).await {
+        if let Ok(Some(gone)) = timeout(limit, owed).await {
             return gone;
         }
         queue.close();
         if timeout(FLUSH, writing).await.is_err() {
             let _ = write!(ended, "; it did not take its last lines");
         }
-        if ended.is_empty() { "has left".to_owned() } else { ended }
+        ended
     }
 }
 
@@ -159,4 +155,32 @@ async fn send(writer: &mut (impl AsyncWrite + Unpin), text: &mut String) -> io::
     text.clear();
     text.shrink_to(4 * WRITE_BYTES);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn w6_a_client_that_takes_nothing_is_cut_and_a_slow_one_is_not() {
+        let (mut client, mut server) = tokio::io::duplex(64);
+        let slow = async {
+            let mut taken = [0; 10];
+            for _ in 0..100 {
+                tokio::time::sleep(STALLED / 2).await;
+                tokio::io::AsyncReadExt::read_exact(&mut client, &mut taken)
+                    .await
+                    .unwrap();
+            }
+        };
+        let mut text = "x".repeat(1000);
+        let (sent, ()) = tokio::join!(send(&mut server, &mut text), slow);
+        assert!(sent.is_ok() && text.is_empty());
+        let started = Instant::now();
+        let mut text = "x".repeat(1000);
+        let error = send(&mut server, &mut text).await.unwrap_err();
+        assert_eq!((error.kind(), started.elapsed()), (io::ErrorKind::TimedOut, STALLED));
+    }
 }

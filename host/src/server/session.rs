@@ -37,6 +37,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 const TAKEN_WITHIN: Duration = Duration::from_millis(200);
 /// The most requests of a client that may be waiting for their answers.
 const PENDING_MAX: usize = 1000;
+/// The same for requests that end something; one connection may well stop hundreds of devices one by one.
+const URGENT_MAX: usize = 2 * PENDING_MAX;
 /// Bytes that may wait for a client before what can be dropped is dropped, and what cannot ends its connection.
 const QUEUE_BYTES: usize = 16 << 20;
 
@@ -120,9 +122,10 @@ impl Session {
 
     fn request(&mut self, request: Request<'_>) {
         let (action, specifier) = (request.action, request.specifier);
-        if self.answers.len() >= PENDING_MAX && !is_urgent(&request) {
-            let text = format!("{PENDING_MAX} requests of this connection wait for their answers already");
-            return self.fail(request, Report::new("IsBusy", text));
+        let most = if is_urgent(&request) { URGENT_MAX } else { PENDING_MAX };
+        if self.answers.len() >= most {
+            let text = format!("{most} requests of this connection wait for their answers already");
+            return self.send(Line::error(action, specifier, &Report::new("IsBusy", text)));
         }
         match action {
             "*IDN?" => self.send(Line::Shared(super::ident())),
@@ -180,8 +183,10 @@ impl Session {
 
     /// Answers a request, after earlier ones of the same key.
     fn answer(&mut self, request: Request<'_>, line: Line) {
-        let key = Key::new(request);
-        if let Some(line) = self.answers.hold_back(&key, line) {
+        if self.answers.is_empty() {
+            return self.send(line);
+        }
+        if let Some(line) = self.answers.hold_back(&Key::new(request), line) {
             self.send(line);
         }
     }
@@ -209,7 +214,7 @@ impl Drop for Session {
     }
 }
 
-/// What is taken up however much a client has asked for already.
+/// What ends something, or waits for nothing.
 fn is_urgent(request: &Request<'_>) -> bool {
     let stops = request.action == "do"
         && crate::device::split_path(request.specifier)

@@ -151,3 +151,48 @@ fn w1_what_takes_longer_than_a_reply_may_is_still_running() {
     let resolved = data(&client.ask(&format!("_wait t {}", json!({ "call": call }))));
     assert_eq!(resolved["call"], *call);
 }
+
+#[test]
+fn w1_a_motion_that_is_not_taken_in_time_is_answered_all_the_same() {
+    if is_inline() {
+        return;
+    }
+    let host = Host::start(STAGE);
+    let mut client = host.connect();
+    for line in [
+        "change stage:_fault_delay 1",
+        "change stage:_fault_on \"write\"",
+        "change stage:_fault \"late\"",
+    ] {
+        assert!(client.ask(line).starts_with("changed"));
+    }
+    client.send("activate stage");
+    client.until("active");
+    client.send("change stage:target 1");
+    let lines = client.until("changed");
+    assert!(lines.iter().any(|line| line.starts_with("update stage:status [[300")));
+    assert!(!lines.iter().any(|line| line.starts_with("update stage:status [[100")));
+    let call = &data(lines.last().unwrap())[1]["_call"];
+    let resolved = data(&client.ask(&format!("_wait t {}", json!({ "call": call }))));
+    assert_eq!(resolved["outcome"], "done");
+    assert!(resolved["elapsed"].as_f64().unwrap() >= 1.0);
+}
+
+#[test]
+fn a_later_client_sees_what_a_failed_motion_has_left_until_it_is_cleared() {
+    let host = Host::start(STAGE);
+    let mut client = host.connect();
+    for line in ["change stage:_fault_on \"write\"", "change stage:_fault \"fail\""] {
+        assert!(client.ask(line).starts_with("changed"));
+    }
+    let failed = client.ask("change stage:target 1");
+    assert!(
+        failed.starts_with("error_change stage:target [\"HardwareError\""),
+        "{failed}"
+    );
+    let status = data(&host.connect().ask("read stage:status"));
+    assert_eq!(status[0][0], 400);
+    assert!(client.ask("do stage:clear_errors").starts_with("done"));
+    let status = data(&host.connect().ask("read stage:status"));
+    assert_eq!(status[0][0], 100);
+}

@@ -217,3 +217,63 @@ fn the_host_tells_about_itself() {
     assert_eq!(drivers["drivers"][0]["name"], "sim");
     assert!(client.ask("help").starts_with("helping 1 "));
 }
+
+#[test]
+fn enums_go_by_name_or_number_and_come_as_numbers() {
+    let host =
+        Host::start("[devices.shutter]\ndriver = \"sim\"\ntype = \"shutter\"\noptions = { travel_time = \"1 ms\" }");
+    let mut client = host.connect();
+    let description = data(&client.ask("describe"));
+    let datainfo = &description["modules"]["shutter"]["accessibles"]["target"]["datainfo"];
+    expect![[r#"{"type":"enum","members":{"closed":0,"open":1}}"#]].assert_eq(&datainfo.to_string());
+    let taken = client.ask("change shutter:target \"open\"");
+    assert_eq!(data(&taken)[0], 1);
+    client.until_idle("shutter");
+    assert_eq!(data(&client.ask("read shutter:value"))[0], 1);
+    assert_eq!(data(&client.ask("change shutter:target 0"))[0], 0);
+    client.until_idle("shutter");
+    expect![[r#"
+        > change shutter:target "ajar"
+        < error_change shutter:target ["WrongType","shutter.position: expected one of `closed`, `open`, found `ajar`",{}]
+        > change shutter:target 7
+        < error_change shutter:target ["WrongType","shutter.position: expected one of `closed`, `open`, found 7",{}]
+    "#]].assert_eq(&client.talk(
+        "change shutter:target \"ajar\"
+         change shutter:target 7",
+    ));
+}
+
+#[test]
+fn a_reading_that_fails_is_an_error_until_there_is_one_again() {
+    let host = Host::start(STAGE);
+    let mut client = host.connect();
+    for line in [
+        "change stage:_fault_on \"read\"",
+        "change stage:_fault_times 0",
+        "change stage:_fault \"fail\"",
+    ] {
+        assert!(client.ask(line).starts_with("changed"));
+    }
+    client.send("activate stage");
+    client.until("active");
+    client.send("read stage:velocity");
+    let lines = client.until("error_read stage:velocity");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("error_update stage:_velocity [\"HardwareError\"")),
+        "{lines:?}"
+    );
+    // Who comes now is told the same.
+    let mut late = host.connect();
+    late.send("activate stage");
+    let lines = late.until("active");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("error_update stage:_velocity"))
+    );
+    assert!(late.ask("change stage:_fault \"none\"").starts_with("changed"));
+    late.send("read stage:velocity");
+    client.until("update stage:_velocity");
+}

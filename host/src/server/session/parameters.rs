@@ -100,20 +100,14 @@ impl Session {
     pub(super) fn change(&mut self, request: Request<'_>) {
         match self.begin_change(request) {
             Err(report) => self.fail(request, report),
-            Ok((record, shows_target)) => {
-                let write = Write {
-                    specifier: request.specifier.to_owned(),
-                    shows_target,
-                    record,
-                };
+            Ok(write) => {
                 let deadline = Self::deadline();
                 self.answer_later(request, write.answer(deadline));
             }
         }
     }
 
-    /// Starts the write; what comes back is whether the reply shows the target instead of the readback.
-    fn begin_change(&mut self, request: Request<'_>) -> Result<(Record, bool), Report> {
+    fn begin_change(&mut self, request: Request<'_>) -> Result<Write, Report> {
         let shared = Arc::clone(&self.shared);
         let (module, name) = shared.node.split(request.specifier)?;
         let name = if name.is_empty() { "target" } else { name };
@@ -132,12 +126,19 @@ impl Session {
         let value = value::parse(request.json()?, &parameter.description().datatype)
             .map_err(|why| Report::new("WrongType", format!("{}: {why}", parameter.path())))?;
         let call = self.owner.set(parameter.path(), value)?;
+        // Now, before a later write changes it.
+        let target = device.target(index);
         let record = Record {
             call,
             device: Arc::clone(device),
             about: About::Parameter(index),
         };
-        Ok((record, !matches!(role, Role::Parameter(_))))
+        Ok(Write {
+            specifier: request.specifier.to_owned(),
+            moves: module.moves(index),
+            target: target.filter(|_| !matches!(role, Role::Parameter(_))),
+            record,
+        })
     }
 }
 
@@ -173,39 +174,34 @@ impl Read {
 /// A write on its way.
 struct Write {
     specifier: String,
-    shows_target: bool,
+    /// Whether it is a motion.
+    moves: bool,
+    /// What the reply shows of the main parameter; of others it shows the readback.
+    target: Option<Reading>,
     record: Record,
 }
 
 impl Write {
     async fn answer(self, deadline: Instant) -> Answer {
-        let About::Parameter(index) = self.record.about else {
-            unreachable!("a write is about a parameter")
-        };
-        let device = &self.record.device;
         let call = &self.record.call;
-        let target = device.target(index);
-        let outcome = if device.moves(&device.parameters()[index]) {
+        let outcome = match self.target {
             // Clients take the status for what follows; it is busy, and was sent so before (W1).
-            match timeout(TAKEN_WITHIN, call.taken()).await {
+            Some(target) if self.moves => match timeout(TAKEN_WITHIN, call.taken()).await {
                 Ok(Err(failure)) => Err(failure.into()),
                 Ok(Ok(())) | Err(_) => Ok(target),
-            }
-        } else {
-            match timeout_at(deadline.into(), call.clone()).await {
-                Ok(Ok(reading)) if self.shows_target => Ok(target.or(Some(reading))),
-                Ok(Ok(reading)) => Ok(Some(reading)),
+            },
+            target => match timeout_at(deadline.into(), call.clone()).await {
+                Ok(Ok(reading)) => Ok(target.unwrap_or(reading)),
                 Ok(Err(failure)) => Err(failure.into()),
                 Err(_) => Err(Report::still_running(
                     self.record.path(),
                     ANSWER_WITHIN,
                     Some(call.id()),
                 )),
-            }
+            },
         };
         let line = match outcome {
             Ok(reading) => {
-                let reading = reading.expect("an accepted write has a target");
                 let mut data = String::new();
                 reply::push_reading(&mut data, &reading, self.record.datatype(), Some(call.id()));
                 Line::new("changed", &self.specifier, &data)
