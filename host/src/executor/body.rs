@@ -272,6 +272,7 @@ impl Body {
         let Some(raw) = &mut instance.raw else {
             return Err(Error::communication(format!("{} is not open", device.name())));
         };
+        let ends = job.ends;
         let context = CallContext {
             executor: &self.executor,
             device: &device,
@@ -285,7 +286,7 @@ impl Body {
         };
         let cx = RawContext_TO::from_ptr(RRef::new(&context), TD_Opaque);
         let outcome = super::result(entry(raw, cx));
-        if self.executor.mode() == Execution::Inline {
+        if self.executor.mode() == Execution::Inline && self.now() >= ends {
             // Nobody else could have noticed that it took too long.
             super::watchdog::look(&self.executor, &self.worker);
         }
@@ -342,12 +343,13 @@ impl Body {
 
     /// A call that overran its limit has returned after all (S3).
     fn came_back(&self, stuck: &Stuck) {
+        // Counted before it is told: whoever hears of it finds it counted.
+        self.executor.counters.came_back.fetch_add(1, Ordering::Relaxed);
         let now = self.now();
         for device in self.worker.devices() {
             device.change(|change| change.unstick(now));
         }
         tracing::info!(worker = %self.worker.name, "{}: {}, but has come back", self.worker.name, stuck.text(now));
-        self.executor.counters.came_back.fetch_add(1, Ordering::Relaxed);
     }
 }
 
