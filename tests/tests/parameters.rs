@@ -216,3 +216,14 @@ fn what_is_published_comes_in_order_from_any_thread() {
     assert_eq!(of("hand says tick "), all);
     assert_eq!(number(me.get("hand.counted")), 1000.0);
 }
+
+#[test]
+fn d3_a_command_that_returns_no_number_has_failed() {
+    let lab = lab(LAB);
+    let failed = failure(lab.owner("test").call("hand.babble", ()));
+    assert_eq!(failed.kind(), ErrorKind::OutOfRange);
+    assert_eq!(
+        failed.to_string(),
+        "hand.babble: the driver returned a number that is not finite"
+    );
+}

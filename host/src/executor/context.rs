@@ -169,7 +169,7 @@ fn publish(
     let parameter = device.parameter(parameter).map_err(|refusal| refusal.to_error())?;
     let now = executor.now();
     let time = if time == 0 { now } else { Time::from_nanoseconds(time) };
-    let value = Value::try_from(value).and_then(|value| sensible(device, parameter.index(), value));
+    let value = Value::try_from(value).and_then(|value| sensible(&parameter.description().datatype, value));
     let reading = value.map(|value| device.reading(value, time));
     let recorded = reading.clone().map_err(|error| ReadingError { error, time });
     device.change(|change| change.record(parameter.index(), recorded, now, false));

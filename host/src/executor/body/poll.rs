@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use baton_plugin_api::{Error, Status, Value};
+use baton_plugin_api::{Datatype, Error, Status, Value};
 
 use super::{Body, Entering, Task, Timer, parse_status};
 use crate::{
-    device::{Device, Reading, ReadingError, Way},
+    device::{Reading, ReadingError, Way},
     executor::CallCore,
 };
 
@@ -152,7 +152,7 @@ impl Body {
         };
         let value = entered
             .and_then(Value::try_from)
-            .and_then(|value| sensible(&device, index, value));
+            .and_then(|value| sensible(&device.parameters()[index].description().datatype, value));
         let now = self.now();
         let reading = value.map(|value| device.reading(value, now));
         // When the device was lost, its readings have become errors already.
@@ -188,14 +188,13 @@ impl Body {
     }
 }
 
-/// What the driver returned, if it is of the parameter's datatype and finite (D3).
-pub(in crate::executor) fn sensible(device: &Device, index: usize, value: Value) -> Result<Value, Error> {
+/// What the driver returned, if it is of the datatype that its table says, and finite (D3).
+pub(in crate::executor) fn sensible(datatype: &Datatype, value: Value) -> Result<Value, Error> {
     use baton_plugin_api::ErrorKind;
-    let parameter = &device.parameters()[index];
-    let value = value.conform(&parameter.description().datatype).map_err(|why| {
+    let value = value.conform(datatype).map_err(|why| {
         Error::new(
             ErrorKind::ReadFailed,
-            format!("the driver returned what the parameter cannot have: {why}"),
+            format!("the driver returned another kind of value than its table says: {why}"),
         )
     })?;
     let finite = match &value {

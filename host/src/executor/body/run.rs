@@ -7,7 +7,7 @@ use baton_plugin_api::{
     abi::{BoxDevice, RawResult, RawValue, RefContext},
 };
 
-use super::{Body, Entering};
+use super::{Body, Entering, poll::sensible};
 use crate::{
     clock::Time,
     device::Reading,
@@ -149,7 +149,10 @@ impl Body {
         let (limit, long) = (command.timeout(), command.description().long);
         let raw = RawValue::from(argument.clone());
         let outcome = self.enter_for(&job, limit, long, |device, cx| device.run(index as u32, raw, cx));
-        let outcome = outcome.and_then(|value| Value::try_from(value).map_err(|error| driver(&job.call, error)));
+        let outcome = outcome.and_then(|value| {
+            let value = Value::try_from(value).and_then(|value| sensible(&command.description().result, value));
+            value.map_err(|error| driver(&job.call, error))
+        });
         self.poll_soon(job.slot);
         match outcome {
             Err(failure) => self.settle(job.slot, &job.call, Err(failure)),

@@ -72,6 +72,9 @@ impl Device for Hand {
         t.command("peek")
             .doc("Reads any parameter of the lab, if it may")
             .run(|_: &mut Hand, path: String, cx: &Context<'_>| cx.get::<f64>(&ParameterRef::new(path)));
+        t.command("babble")
+            .doc("Returns no number")
+            .run(|_: &mut Hand, _: &Context<'_>| Ok(f64::NAN));
         t.message::<i64>("tick", "It has counted one on");
         t.status(|_, _| Ok(Status::idle()));
     }
