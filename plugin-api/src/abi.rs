@@ -19,6 +19,7 @@ use abi_stable::{
 };
 
 pub mod array;
+pub(crate) mod entries;
 #[doc(hidden)]
 pub mod export;
 pub mod guard;

@@ -66,11 +66,7 @@ use abi_stable::{
 
 use crate::{
     Controller, Device, Error, ErrorKind, Level, Result, Status, StatusCode, Stopper, Time, Value,
-    abi::{
-        BoxDevice, BoxHost, RawHost_TO, RawResult, RefContext,
-        guard::entry,
-        shim::{self, parse_options},
-    },
+    abi::{BoxDevice, BoxHost, RawHost_TO, RawResult, RefContext, entries, guard::entry, shim::parse_options},
     description::{ParameterDescription, TableDescription},
 };
 
@@ -116,9 +112,9 @@ impl Bench {
     /// As [`open`](Self::open).
     pub fn open_as<D: Device>(name: &str, options: serde_json::Value) -> Result<Bench> {
         let table = received(entry("describe", || {
-            Ok(shim::table_for::<D>(&parse_options(&options.to_string())?)?.description)
+            Ok(entries::table_for::<D>(&parse_options(&options.to_string())?)?.description)
         }))?;
-        let open = move |host| received(entry("open", || shim::open::<D>(&options.to_string(), host)));
+        let open = move |host| received(entry("open", || entries::open::<D>(&options.to_string(), host)));
         Self::start(table, World::new(name, Clock::new()), Box::new(open))
     }
 

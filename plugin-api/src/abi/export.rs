@@ -5,10 +5,10 @@ use abi_stable::{
     prefix_type::PrefixTypeTrait,
 };
 
-use super::{DriverMod, DriverModRef, shim};
+use super::{DriverMod, DriverModRef, entries};
 pub use super::{
+    entries::{ControllerEntry, DeviceEntry, Library},
     info::BuildInfo,
-    shim::{ControllerEntry, DeviceEntry, Library},
 };
 
 pub use abi_stable::library::LibHeader as Header;
@@ -23,10 +23,10 @@ extern "C" fn root_module<L: Library>() -> RootModuleResult {
     fn load<L: Library>() -> DriverModRef {
         super::guard::install_hook(L::name());
         DriverMod {
-            describe: shim::describe_library::<L>,
-            describe_device: shim::describe_device::<L>,
-            open_device: shim::open_device::<L>,
-            open_controller: shim::open_controller_of::<L>,
+            describe: entries::describe_library::<L>,
+            describe_device: entries::describe_device::<L>,
+            open_device: entries::open_device::<L>,
+            open_controller: entries::open_controller_of::<L>,
         }
         .leak_into_prefix()
     }

@@ -3,6 +3,7 @@
 //! Unguarded, a panic in a function of an `abi_stable` trait ends the whole process with exit code 1.
 
 use std::{
+    any::Any,
     cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind},
 };
@@ -37,15 +38,25 @@ fn caught<T>(body: impl FnOnce() -> T) -> std::result::Result<T, String> {
     let outcome = catch_unwind(AssertUnwindSafe(body));
     let noted = note(outer).unwrap_or_default();
     outcome.map_err(|payload| {
-        let message = payload
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "a value that is no text".to_owned());
-        // Its `Drop` is the author's code and may panic again.
-        std::mem::forget(payload);
+        let message = message_of(payload);
         if noted.is_empty() { message } else { noted }
     })
+}
+
+/// What a panic says.
+fn message_of(payload: Box<dyn Any + Send>) -> String {
+    let payload = match payload.downcast::<&'static str>() {
+        Ok(text) => return (*text).to_owned(),
+        Err(payload) => payload,
+    };
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => {
+            // Its `Drop` is the author's code and may panic again.
+            std::mem::forget(payload);
+            "a value that is no text".to_owned()
+        }
+    }
 }
 
 /// Replaces the note; does nothing while the thread ends, when its thread-locals are gone.
@@ -67,12 +78,15 @@ pub(super) fn install_hook(driver: &'static str) {
                 .as_mut()
                 .map(|noted| *noted = format!("{message}{place}"))
         });
-        if !matches!(inside, Ok(Some(()))) {
-            let thread = std::thread::current();
-            eprintln!(
-                "driver {driver}: thread `{}` panicked: {message}{place}",
-                thread.name().unwrap_or("unnamed")
-            );
+        match inside {
+            Ok(Some(())) => {}
+            Ok(None) => {
+                let thread = std::thread::current();
+                let name = thread.name().unwrap_or("unnamed");
+                eprintln!("driver {driver}: thread `{name}` panicked: {message}{place}");
+            }
+            // `current` might panic by now, and a panic in here ends the process.
+            Err(_) => eprintln!("driver {driver}: a thread panicked while it ended: {message}{place}"),
         }
     }));
 }
@@ -91,6 +105,32 @@ mod tests {
         };
         assert_eq!(error.kind, ErrorKind::Panic.number());
         assert_eq!(error.message, "read of `position` panicked: index 7 is out of range");
+    }
+
+    #[test]
+    fn a_text_that_a_panic_carries_is_its_message() {
+        let message = |body: fn()| caught(body).unwrap_err();
+        assert_eq!(message(|| panic!("plain")), "plain");
+        assert_eq!(message(|| panic!("{}", 7)), "7");
+        assert_eq!(message(|| std::panic::panic_any(7)), "a value that is no text");
+    }
+
+    #[test]
+    fn a_panic_while_the_thread_ends_is_contained() {
+        struct Late;
+        impl Drop for Late {
+            fn drop(&mut self) {
+                assert!(PANIC.try_with(|_| ()).is_err(), "the note is dropped first");
+                assert_eq!(contained(|| panic!("too late")), None::<()>);
+            }
+        }
+        thread_local!(static LATE: Late = const { Late });
+        let thread = std::thread::spawn(|| {
+            // Dropped in the reverse order of first use.
+            LATE.with(|_| ());
+            contained(|| ());
+        });
+        thread.join().expect("nothing got out");
     }
 
     #[test]

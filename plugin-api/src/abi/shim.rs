@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use abi_stable::{
     sabi_trait::TD_Opaque,
-    std_types::{RNone, ROption, RSome, RStr, RString},
+    std_types::{RNone, ROption, RSome, RStr},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
@@ -14,10 +14,7 @@ use super::{
     RawStopper, RawStopper_TO, RawValue, RefContext,
     guard::{contained, entry},
 };
-use crate::{
-    Context, Controller, Device, Devices, Entry, Error, ErrorKind, Host, Part, Result, Stopper, Table, Value,
-    description::{ControllerDescription, TableDescription, TypeDescription},
-};
+use crate::{Context, Controller, Devices, Entry, Error, ErrorKind, Part, Result, Stopper, Table, Value};
 
 /// The options as an author's type. Errors name the field and its place.
 pub(crate) fn parse_options<O: DeserializeOwned>(options: &str) -> Result<O> {
@@ -31,7 +28,7 @@ pub(crate) fn schema_of<O: JsonSchema>() -> Schema {
 }
 
 /// A device with the table that describes it.
-struct ShimDevice<P> {
+struct ShimDevice<P: Part> {
     /// `None` once closed.
     part: Option<P>,
     table: Table<P>,
@@ -145,7 +142,10 @@ impl<P: Part> RawDevice for ShimDevice<P> {
     fn stopper(&self) -> ROption<BoxStopper> {
         let stopper = contained(|| self.part.as_ref().and_then(P::stopper)).flatten();
         match stopper {
-            Some(stopper) => RSome(RawStopper_TO::from_value(ShimStopper { stopper }, TD_Opaque)),
+            Some(stopper) => RSome(RawStopper_TO::from_value(
+                ShimStopper { stopper: Some(stopper) },
+                TD_Opaque,
+            )),
             None => RNone,
         }
     }
@@ -159,20 +159,32 @@ impl<P: Part> RawDevice for ShimDevice<P> {
     }
 }
 
-impl<P> Drop for ShimDevice<P> {
+impl<P: Part> Drop for ShimDevice<P> {
     fn drop(&mut self) {
         let part = self.part.take();
         contained(|| drop(part));
+        // Its functions hold what their author let them capture.
+        let table = std::mem::replace(&mut self.table, Table::new());
+        contained(|| drop(table));
     }
 }
 
 struct ShimStopper {
-    stopper: Stopper,
+    /// `None` in its `Drop` alone.
+    stopper: Option<Stopper>,
 }
 
 impl RawStopper for ShimStopper {
     fn stop(&self) -> RawResult<()> {
-        entry("stopper", || (self.stopper)())
+        entry("stopper", || self.stopper.as_ref().map_or(Ok(()), |stopper| stopper()))
+    }
+}
+
+impl Drop for ShimStopper {
+    fn drop(&mut self) {
+        // It may hold the last clone of what it shares with its device.
+        let stopper = self.stopper.take();
+        contained(|| drop(stopper));
     }
 }
 
@@ -180,6 +192,15 @@ struct ShimController<C> {
     /// `None` once closed.
     controller: Option<C>,
     devices: Devices<C>,
+}
+
+/// Boxes a controller for the host.
+pub(super) fn boxed_controller<C: Controller>(controller: C) -> BoxController {
+    let shim = ShimController {
+        controller: Some(controller),
+        devices: Devices::of(),
+    };
+    RawController_TO::from_value(shim, TD_Opaque)
 }
 
 impl<C: Controller> RawController for ShimController<C> {
@@ -208,205 +229,14 @@ impl<C> Drop for ShimController<C> {
     fn drop(&mut self) {
         let controller = self.controller.take();
         contained(|| drop(controller));
+        let rows = std::mem::take(&mut self.devices.rows);
+        contained(|| drop(rows));
     }
 }
 
-fn unknown_type(of: &str, name: &str) -> Error {
+pub(super) fn unknown_type(of: &str, name: &str) -> Error {
     Error::new(ErrorKind::NoSuchModule, format!("{of} has no device type `{name}`"))
 }
 
-/// One type of device of a library, for the table that the export macro builds.
-pub struct DeviceEntry {
-    name: &'static str,
-    describe: fn(&mut Vec<String>) -> TypeDescription,
-    table: fn(&str) -> Result<TableDescription>,
-    open: fn(&str, BoxHost) -> Result<BoxDevice>,
-}
-
-impl DeviceEntry {
-    /// The entry of device type `D`.
-    pub const fn of<D: Device>() -> Self {
-        DeviceEntry {
-            name: D::TYPE,
-            describe: describe::<D>,
-            table: table::<D>,
-            open: open::<D>,
-        }
-    }
-}
-
-fn describe<D: Device>(mistakes: &mut Vec<String>) -> TypeDescription {
-    TypeDescription {
-        name: D::TYPE.to_owned(),
-        options: schema_of::<D::Options>(),
-        table: crate::table::describe::<D>(mistakes, D::TYPE),
-        dynamic: D::TABLE_FROM_OPTIONS,
-    }
-}
-
-pub(crate) fn table_for<D: Device>(options: &D::Options) -> Result<Table<D>> {
-    let (mut table, mut mistakes) = (Table::new(), Vec::new());
-    D::table_for(options, &mut table)?;
-    table.finish(D::TYPE, &mut mistakes);
-    match mistakes.is_empty() {
-        true => Ok(table),
-        false => Err(Error::new(ErrorKind::InternalError, mistakes.join("; "))),
-    }
-}
-
-fn table<D: Device>(options: &str) -> Result<TableDescription> {
-    Ok(table_for::<D>(&parse_options(options)?)?.description)
-}
-
-pub(crate) fn open<D: Device>(options: &str, host: BoxHost) -> Result<BoxDevice> {
-    let options = parse_options(options)?;
-    let table = table_for::<D>(&options)?;
-    Ok(boxed(D::open(options, Host::from_raw(host))?, table))
-}
-
-/// One type of controller of a library.
-pub struct ControllerEntry {
-    name: &'static str,
-    describe: fn(&mut Vec<String>) -> ControllerDescription,
-    table: fn(&str) -> Result<TableDescription>,
-    open: fn(&str, BoxHost) -> Result<BoxController>,
-}
-
-impl ControllerEntry {
-    /// The entry of controller type `C`.
-    pub const fn of<C: Controller>() -> Self {
-        ControllerEntry {
-            name: C::TYPE,
-            describe: describe_controller::<C>,
-            table: part_table::<C>,
-            open: open_controller::<C>,
-        }
-    }
-}
-
-fn describe_controller<C: Controller>(mistakes: &mut Vec<String>) -> ControllerDescription {
-    let describe = |row: &crate::device::DeviceRow<C>| TypeDescription {
-        name: row.name.to_owned(),
-        options: (row.options)(),
-        table: (row.description)(mistakes, &format!("{}.{}", C::TYPE, row.name)),
-        dynamic: false,
-    };
-    ControllerDescription {
-        name: C::TYPE.to_owned(),
-        doc: C::doc().to_owned(),
-        options: schema_of::<C::Options>(),
-        devices: Devices::<C>::of().rows.iter().map(describe).collect(),
-    }
-}
-
-pub(crate) fn part_table<C: Controller>(kind: &str) -> Result<TableDescription> {
-    let devices = Devices::<C>::of();
-    let row = devices
-        .rows
-        .iter()
-        .find(|row| row.name == kind)
-        .ok_or_else(|| unknown_type(C::TYPE, kind))?;
-    Ok((row.description)(&mut Vec::new(), C::TYPE))
-}
-
-pub(crate) fn open_controller<C: Controller>(options: &str, host: BoxHost) -> Result<BoxController> {
-    let controller = C::open(parse_options(options)?, Host::from_raw(host))?;
-    let shim = ShimController {
-        controller: Some(controller),
-        devices: Devices::of(),
-    };
-    Ok(RawController_TO::from_value(shim, TD_Opaque))
-}
-
-/// What a library exports, as the macro hands it over.
-pub trait Library {
-    /// Name of the package.
-    const PACKAGE: &'static str;
-    /// Version of the package.
-    const VERSION: &'static str;
-    /// Panic strategy of the library.
-    const PANIC: &'static str;
-    /// Its device types.
-    const DEVICES: &'static [DeviceEntry];
-    /// Its controller types.
-    const CONTROLLERS: &'static [ControllerEntry];
-
-    /// The name by which a config refers to the driver.
-    fn name() -> &'static str {
-        Self::PACKAGE.strip_prefix("baton-driver-").unwrap_or(Self::PACKAGE)
-    }
-}
-
-pub(super) extern "C" fn describe_library<L: Library>() -> RawResult<RString> {
-    entry("describe", || {
-        let mut mistakes = Vec::new();
-        let devices = L::DEVICES
-            .iter()
-            .map(|device| (device.describe)(&mut mistakes))
-            .collect();
-        let controllers = L::CONTROLLERS
-            .iter()
-            .map(|controller| (controller.describe)(&mut mistakes))
-            .collect();
-        let description = crate::description::LibraryDescription {
-            name: L::name().to_owned(),
-            version: L::VERSION.to_owned(),
-            plugin_api: env!("CARGO_PKG_VERSION").to_owned(),
-            rustc: env!("BATON_RUSTC").to_owned(),
-            panic: L::PANIC.to_owned(),
-            devices,
-            controllers,
-            mistakes,
-        };
-        Ok(serde_json::to_string(&description)?.into())
-    })
-}
-
-fn device<L: Library>(name: &str) -> Result<&'static DeviceEntry> {
-    L::DEVICES
-        .iter()
-        .find(|device| device.name == name)
-        .ok_or_else(|| unknown_type(L::name(), name))
-}
-
-fn controller<L: Library>(name: &str) -> Result<&'static ControllerEntry> {
-    L::CONTROLLERS
-        .iter()
-        .find(|controller| controller.name == name)
-        .ok_or_else(|| {
-            Error::new(
-                ErrorKind::NoSuchModule,
-                format!("{} has no controller type `{name}`", L::name()),
-            )
-        })
-}
-
-pub(super) extern "C" fn describe_device<L: Library>(
-    of: RStr<'_>,
-    kind: RStr<'_>,
-    options: RStr<'_>,
-) -> RawResult<RString> {
-    entry("describe", || {
-        let table = match of.as_str() {
-            "" => (device::<L>(&kind)?.table)(&options)?,
-            of => (controller::<L>(of)?.table)(&kind)?,
-        };
-        Ok(serde_json::to_string(&table)?.into())
-    })
-}
-
-pub(super) extern "C" fn open_device<L: Library>(
-    kind: RStr<'_>,
-    options: RStr<'_>,
-    host: BoxHost,
-) -> RawResult<BoxDevice> {
-    entry("open", || (device::<L>(&kind)?.open)(&options, host))
-}
-
-pub(super) extern "C" fn open_controller_of<L: Library>(
-    kind: RStr<'_>,
-    options: RStr<'_>,
-    host: BoxHost,
-) -> RawResult<BoxController> {
-    entry("open", || (controller::<L>(&kind)?.open)(&options, host))
-}
+#[cfg(test)]
+mod tests;

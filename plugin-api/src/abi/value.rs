@@ -30,8 +30,8 @@ pub struct RawValue {
     free: Option<unsafe extern "C" fn(*mut [u64; 4])>,
 }
 
-// SAFETY: the words are plain data, or an allocation that this value owns alone and whose content is `Send`
-// (a `String`, or the `Arc` of a `Buffer`, which is `Send + Sync`).
+// SAFETY: the words are plain data, or an allocation that this value owns alone and whose content is `Send`: bytes, or an
+// `Array`, whose `Buffer` is `Send + Sync`. A driver in another language promises the same by setting `free`.
 unsafe impl Send for RawValue {}
 // SAFETY: as above, and a shared `RawValue` gives shared access to immutable content only.
 unsafe impl Sync for RawValue {}
@@ -48,7 +48,8 @@ const ARRAY: u32 = 7;
 impl Drop for RawValue {
     fn drop(&mut self) {
         if let Some(free) = self.free.take() {
-            // SAFETY: `free` was set together with `words` by the side that made this value, and is called once.
+            // SAFETY: `free` was set together with `words` by the side that made this value, whose library is never
+            // unloaded; nothing changes `words` in between, and it is called once, since it was taken.
             unsafe { free(&mut self.words) }
         }
     }
@@ -82,7 +83,8 @@ impl RawValue {
                 free: None,
             };
         }
-        let mut text = ManuallyDrop::new(text);
+        // As bytes, whose pointer is one to the whole allocation.
+        let mut text = ManuallyDrop::new(text.into_bytes());
         let words = [text.as_mut_ptr() as u64, text.len() as u64, text.capacity() as u64, 0];
         RawValue {
             kind,
@@ -108,11 +110,12 @@ impl RawValue {
 
     fn bytes(&self) -> &[u8] {
         let (pointer, length) = (self.words[0] as *const u8, self.words[1] as usize);
-        if length == 0 {
+        if length == 0 || pointer.is_null() {
             return &[];
         }
-        // SAFETY: for the kinds TEXT, JSON and ARRAY the side that made the value promises that the first word points
-        // to as many initialised bytes as the second says, unchanged until `free` is called.
+        // SAFETY: called for the kinds TEXT, JSON and ARRAY alone, where the side that made the value promises that the first
+        // word points to as many initialised bytes as the second says, unchanged until `free` is called. That takes the value
+        // itself, which is borrowed here.
         unsafe { std::slice::from_raw_parts(pointer, length) }
     }
 
@@ -169,10 +172,11 @@ impl Buffer for Foreign {
 }
 
 unsafe extern "C" fn free_text(words: *mut [u64; 4]) {
-    // SAFETY: called once, by `RawValue::drop`, with the words that `RawValue::text` took from a `String`.
+    // SAFETY: called once, by `RawValue::drop`, with the words that `RawValue::text` took from a vector of bytes. This
+    // function crosses together with them, so it is of the library, and so of the allocator, that made them.
     unsafe {
         let [pointer, length, capacity, _] = *words;
-        drop(String::from_raw_parts(
+        drop(Vec::from_raw_parts(
             pointer as *mut u8,
             length as usize,
             capacity as usize,
@@ -181,7 +185,8 @@ unsafe extern "C" fn free_text(words: *mut [u64; 4]) {
 }
 
 unsafe extern "C" fn free_array(words: *mut [u64; 4]) {
-    // SAFETY: called once, by `RawValue::drop`, with the words that `RawValue::array` made; the last is its box.
+    // SAFETY: called once, by `RawValue::drop`, with the words that `RawValue::array` made; the last is its box, and as for
+    // texts it is the same library's.
     let array = unsafe { Box::from_raw((*words)[3] as *mut Array) };
     // The author's owner is dropped here, and must not unwind into whoever drops the value.
     super::guard::contained(move || drop(array));
@@ -224,103 +229,4 @@ impl TryFrom<RawValue> for Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn there_and_back(value: Value) {
-        let raw = RawValue::from(value.clone());
-        assert_eq!(Value::try_from(raw).unwrap(), value);
-    }
-
-    #[test]
-    fn every_value_survives_the_crossing() {
-        there_and_back(Value::Unit);
-        there_and_back(Value::Bool(true));
-        there_and_back(Value::Int(i64::MIN));
-        there_and_back(Value::Float(-0.1));
-        for length in [0, 1, 31, 32, 33, 5000] {
-            there_and_back(Value::Text("µ".repeat(length)));
-        }
-        there_and_back(Value::Json(serde_json::json!({"a": [1, null]})));
-        there_and_back(Value::Array(Array::new(vec![1.5f32, 2.5])));
-        there_and_back(Value::Array(Array::new(Vec::<u8>::new())));
-        there_and_back(Value::Array(Array::from_owner(vec![1u16; 6], &[2, 3]).unwrap()));
-    }
-
-    #[test]
-    fn the_numbers_of_the_kinds_never_change() {
-        let kind = |value: Value| RawValue::from(value).kind;
-        assert_eq!(kind(Value::Unit), 0);
-        assert_eq!(kind(Value::Bool(true)), 1);
-        assert_eq!(kind(Value::Int(1)), 2);
-        assert_eq!(kind(Value::Float(1.0)), 3);
-        assert_eq!(kind(Value::Text("short".into())), 4);
-        assert_eq!(kind(Value::Text("x".repeat(33))), 5);
-        assert_eq!(kind(Value::Json(serde_json::json!([]))), 6);
-        assert_eq!(kind(Value::Array(Array::new(vec![1u8]))), 7);
-    }
-
-    #[test]
-    fn an_array_stays_where_it_is() {
-        let array = Array::new(vec![1u64, 2, 3]);
-        let before = array.bytes().as_ptr();
-        let Value::Array(after) = Value::try_from(RawValue::from(Value::Array(array))).unwrap() else {
-            panic!()
-        };
-        assert_eq!(after.bytes().as_ptr(), before);
-    }
-
-    #[test]
-    fn what_is_broken_is_an_error() {
-        let check = |raw: RawValue, text: &str| {
-            let message = Value::try_from(raw).unwrap_err().message().to_owned();
-            assert!(message.contains(text), "{message}");
-        };
-        check(RawValue::plain(99, 0), "kind 99, which plugin-api");
-        check(
-            RawValue {
-                kind: SHORT_TEXT,
-                flags: 33,
-                words: [0; 4],
-                free: None,
-            },
-            "too long",
-        );
-        check(
-            RawValue {
-                kind: SHORT_TEXT,
-                flags: 1,
-                words: [0xff; 4],
-                free: None,
-            },
-            "not UTF-8",
-        );
-        check(
-            RawValue {
-                kind: ARRAY,
-                flags: 200 | 1 << 8,
-                words: [0; 4],
-                free: None,
-            },
-            "type 200",
-        );
-        check(
-            RawValue {
-                kind: ARRAY,
-                flags: 10 | 9 << 8,
-                words: [0; 4],
-                free: None,
-            },
-            "9 dimensions",
-        );
-        check(
-            RawValue {
-                kind: ARRAY,
-                flags: 10 | 1 << 8,
-                words: [8, 0, 5, 0],
-                free: None,
-            },
-            "cannot have the shape",
-        );
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Controller, Level, Result,
-    abi::{BoxController, guard::entry, shim},
+    abi::{BoxController, entries, guard::entry},
     description::TableDescription,
 };
 
@@ -23,10 +23,12 @@ impl ControllerBench {
     pub(super) fn open<C: Controller>(options: &serde_json::Value) -> Result<ControllerBench> {
         let world = World::new(C::TYPE, Clock::new());
         let host = world.host();
-        let controller = received(entry("open", || shim::open_controller::<C>(&options.to_string(), host)))?;
+        let controller = received(entry("open", || {
+            entries::open_controller::<C>(&options.to_string(), host)
+        }))?;
         Ok(ControllerBench {
             controller: Arc::new(controller.into()),
-            table: shim::part_table::<C>,
+            table: entries::part_table::<C>,
             world,
         })
     }
