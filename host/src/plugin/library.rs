@@ -51,8 +51,9 @@ impl Library {
         let header = header(keep(&copy.path)?)?;
         check_layout(header, file, build)?;
         // SAFETY: the layout of the root module, and of all that can be reached from it, has just been found to be the one
-        // that this host was compiled with, in one direction or the other (`layout::check`); fields and methods beyond
-        // those of an older driver are found missing at run time, by abi_stable's prefix types.
+        // that this host was compiled with, in one direction or the other (`layout::check`); fields and methods that the
+        // older of the two lacks are found missing at run time, by abi_stable's prefix types. That the constructor returns
+        // what the header states is the promise of `export_driver!`.
         let module: DriverModRef = unsafe { header.unchecked_layout() }
             .map_err(|error| Rejection::refused(format!("its root module could not be made: {error}")))?;
         Ok(Self {
@@ -166,9 +167,10 @@ fn plain(error: &libloading::Error, path: &Path) -> String {
 
 /// The header through which abi_stable finds the root module.
 fn header(handle: &'static Handle) -> Result<&'static LibHeader, Rejection> {
-    // SAFETY: `elf::check` has found the symbol defined and large enough for what every version of abi_stable begins with,
-    // `export_driver!` puts a `LibHeader` there, and `upgrade` compares abi_stable's magic string and version before it
-    // trusts the rest. The library is never closed, so `'static` holds.
+    // SAFETY: the type of the symbol is a pointer to what lies there. `elf::check` has found it defined and large enough for
+    // what every version of abi_stable begins with, `export_driver!` puts a `LibHeader` there, and `upgrade` compares
+    // abi_stable's magic string and version before it trusts the rest: by then it calls functions of the abi_stable inside
+    // the driver, none of the driver's own. The library is never closed, so `'static` holds.
     let header = unsafe { handle.get::<AbiHeaderRef>(ROOT_MODULE_LOADER_NAME_WITH_NUL.as_bytes()) };
     let header = header.map_err(|error| Rejection::refused(format!("its root symbol cannot be found: {error}")))?;
     header.upgrade().map_err(|error| {
@@ -202,16 +204,79 @@ fn check_layout(header: &LibHeader, file: &Path, build: &BuildInfo) -> Result<()
 fn describe(module: DriverModRef, build: &BuildInfo) -> Result<LibraryDescription, Rejection> {
     let json = result(module.describe()())
         .map_err(|error| Rejection::refused(format!("it could not describe itself: {error}")))?;
-    let description: LibraryDescription = serde_json::from_str(&json).map_err(|error| {
-        Rejection::refused(format!(
-            "its description (baton-plugin-api {}) is not understood by this host (baton-plugin-api {}): {error}",
-            build.plugin_api,
-            info::host().plugin_api
-        ))
-    })?;
+    let description = understand(&json, build)?;
     if description.mistakes.is_empty() {
         return Ok(description);
     }
     let mistakes = description.mistakes.join("; ");
     Err(Rejection::refused(format!("mistakes in its tables: {mistakes}")))
+}
+
+/// A datatype of a later version, say, is an error here, which names both versions.
+fn understand(description: &str, build: &BuildInfo) -> Result<LibraryDescription, Rejection> {
+    serde_json::from_str(description).map_err(|error| {
+        Rejection::refused(format!(
+            "its description (baton-plugin-api {}) is not understood by this host (baton-plugin-api {}): {error}",
+            build.plugin_api,
+            info::host().plugin_api
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_plugin_api::Datatype;
+    use baton_plugin_api::description::{MessageDescription, TableDescription, TypeDescription};
+
+    use super::*;
+
+    fn of_a_later_version(change: impl Fn(&str) -> String) -> Result<LibraryDescription, String> {
+        let table = TableDescription {
+            messages: vec![MessageDescription {
+                name: "hot".to_owned(),
+                doc: String::new(),
+                payload: Datatype::Bool,
+            }],
+            ..TableDescription::default()
+        };
+        let description = LibraryDescription {
+            name: "sim".to_owned(),
+            version: "1.0".to_owned(),
+            plugin_api: "0.9.0".to_owned(),
+            rustc: String::new(),
+            panic: "unwind".to_owned(),
+            devices: vec![TypeDescription {
+                name: "oven".to_owned(),
+                options: true.into(),
+                table,
+                dynamic: false,
+            }],
+            controllers: Vec::new(),
+            mistakes: Vec::new(),
+        };
+        let build = BuildInfo {
+            plugin_api: "0.9.0".to_owned(),
+            ..info::host()
+        };
+        let json = serde_json::to_string(&description).unwrap();
+        understand(&change(&json), &build).map_err(|rejection| rejection.reason)
+    }
+
+    #[test]
+    fn a_datatype_of_a_later_version_is_an_error_that_names_both() {
+        let ours = info::host().plugin_api;
+        let reason = of_a_later_version(|json| json.replace(r#""kind":"bool""#, r#""kind":"matrix""#)).unwrap_err();
+        assert!(reason.contains("baton-plugin-api 0.9.0"), "{reason}");
+        assert!(
+            reason.contains(&format!("this host (baton-plugin-api {ours})")),
+            "{reason}"
+        );
+        assert!(reason.contains("unknown variant `matrix`"), "{reason}");
+    }
+
+    #[test]
+    fn a_key_of_a_later_version_is_passed_over() {
+        let newer = of_a_later_version(|json| json.replacen('{', r#"{"colour":"blue","#, 1));
+        assert_eq!(newer.unwrap().name, "sim");
+    }
 }
