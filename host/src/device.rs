@@ -4,6 +4,7 @@
 //! changes under one mutex, and what subscribers get is put into their queues under the same one: nobody ever sees a
 //! status from before with a value from after (M2). Drivers are called elsewhere, in the executor.
 
+mod change;
 mod format;
 mod parameter;
 mod path;
@@ -18,13 +19,14 @@ use std::sync::{
 
 use baton_plugin_api::{DeviceClass, Status, Time, Value};
 
+pub(crate) use change::Change;
 pub use format::format_value;
 pub use parameter::{Command, Parameter};
 pub use path::split_path;
 pub use reading::{LastReading, Quality, Reading, ReadingError};
 pub use registry::Registry;
-pub(crate) use state::{Change, Counts, State, Way};
 pub use state::{Connection, Counters};
+pub(crate) use state::{Counts, State, Way};
 
 use crate::{
     config::DeviceConfig,

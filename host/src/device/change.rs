@@ -1,0 +1,332 @@
+//! A change of a device, and how subscribers are told.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use baton_plugin_api::{Error, ErrorKind, Status, StatusCode, Time, Value};
+
+use super::{
+    Device, LastReading, Quality, Reading, ReadingError,
+    state::{Connection, State, Way},
+};
+use crate::{
+    dispatcher::{Displaced, Message, Payload, Sink, Topic},
+    executor::CallCore,
+    failure::{Failure, Refusal},
+};
+
+/// An unchanged reading is sent again after so long (D2).
+const RESEND: Duration = Duration::from_secs(10);
+
+/// A change under way: the device is locked, and what is displaced is collected.
+pub(crate) struct Change<'a> {
+    pub(super) device: &'a Device,
+    pub(super) state: &'a mut State,
+    pub(super) displaced: &'a mut Displaced,
+}
+
+impl Change<'_> {
+    pub(crate) fn last(&self, parameter: usize) -> Option<&LastReading> {
+        self.state.readings[parameter].as_ref()
+    }
+
+    /// Whether a write or command may start. With `retarget`, a later write of a parameter takes the place of an earlier
+    /// one, but not that of a command.
+    ///
+    /// # Errors
+    /// `Down`; `Busy` if another is on its way and may not be superseded (C5).
+    pub(crate) fn may_begin(
+        &self,
+        way: Way,
+        call: &Arc<CallCore<Reading>>,
+        retarget: bool,
+        now: Time,
+    ) -> Result<(), Refusal> {
+        self.state.refuse_if_down(&self.device.name, || now)?;
+        let same = |earlier: &CallCore<Reading>| {
+            earlier.label.verb == call.label.verb && earlier.label.member == call.label.member
+        };
+        match self.state.ways.iter().find(|(other, _)| *other == way) {
+            Some((_, earlier)) if !(retarget && same(earlier)) => Err(Refusal::Busy {
+                path: self.device.name.to_string(),
+                call: earlier.label.to_string(),
+                owner: earlier.owner.to_string(),
+                age: call.accepted.since(earlier.accepted),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Starts a write or command that [may begin](Self::may_begin), and gives back the call that it supersedes.
+    pub(crate) fn begin(&mut self, way: Way, call: &Arc<CallCore<Reading>>) -> Option<Arc<CallCore<Reading>>> {
+        let found = self.state.ways.iter().position(|(other, _)| *other == way);
+        let superseded = found.map(|at| self.state.ways.swap_remove(at).1);
+        self.state.ways.push((way, Arc::clone(call)));
+        superseded
+    }
+
+    /// What a call keeps busy; `None` if it is not on its way.
+    pub(crate) fn way_of(&self, call: &Arc<CallCore<Reading>>) -> Option<Way> {
+        let found = self.state.ways.iter().find(|(_, other)| Arc::ptr_eq(other, call));
+        found.map(|(way, _)| *way)
+    }
+
+    /// Ends what `begin` started, if it was not superseded meanwhile.
+    pub(crate) fn end(&mut self, call: &Arc<CallCore<Reading>>) -> Option<Way> {
+        let found = self.state.ways.iter().position(|(_, other)| Arc::ptr_eq(other, call));
+        found.map(|at| self.state.ways.swap_remove(at).0)
+    }
+
+    /// Ends a write or command: the final readback first, then the status (W1). Gives the outcome back.
+    ///
+    /// A failed motion leaves an error, until the next one is accepted; one that was stopped, or never began, leaves the
+    /// readback as the target (C3). A call that was superseded changes nothing any more.
+    pub(crate) fn settle(
+        &mut self,
+        call: &Arc<CallCore<Reading>>,
+        outcome: Result<Reading, Failure>,
+        now: Time,
+    ) -> Result<Reading, Failure> {
+        let Some(way) = self.end(call) else { return outcome };
+        let written = |p: &super::Parameter| call.label.verb == "write" && *p.name() == call.label.member;
+        match (&outcome, self.device.parameters.iter().position(written)) {
+            (Ok(reading), Some(parameter)) => {
+                self.record(parameter, Ok(reading.clone()), now, true);
+            }
+            (Err(failure), Some(parameter)) => {
+                if let Some(Ok(last)) = self.last(parameter).cloned() {
+                    // What it missed is still what was asked of it.
+                    if !matches!(failure, Failure::Missed { .. }) {
+                        self.target(parameter, last.value.clone(), now);
+                    }
+                    self.record(parameter, Ok(last), now, true);
+                }
+            }
+            (_, None) => {}
+        }
+        if way == Way::Motion {
+            let status = outcome.as_ref().err().map(|failure| match failure {
+                Failure::Stopped { .. } | Failure::Cancelled { .. } | Failure::Superseded { .. } => {
+                    Status::new(StatusCode::Idle, failure.to_string())
+                }
+                failure => Status::error(failure.to_string()),
+            });
+            self.host_status(status, now);
+        }
+        outcome
+    }
+
+    /// The worker has come back. The failure of a motion stays to be seen.
+    pub(crate) fn unstick(&mut self, now: Time) {
+        self.status(now, |state| state.stuck = None);
+    }
+
+    /// The worker does not come back: all that is on its way ends. Gives the calls, for the caller to resolve.
+    pub(crate) fn stick(&mut self, text: &str, now: Time) -> Vec<Arc<CallCore<Reading>>> {
+        let ended: Vec<_> = std::mem::take(&mut self.state.ways);
+        let moved = ended.iter().any(|(way, _)| *way == Way::Motion);
+        let failure = moved.then(|| Status::error(format!("{} has not ended: {text}", self.device.name)));
+        self.status(now, |state| {
+            state.stuck = Some(Status::error(text));
+            state.host_status = failure.or(state.host_status.take());
+        });
+        ended.into_iter().map(|(_, call)| call).collect()
+    }
+
+    /// Notes who stops the device.
+    pub(crate) fn stopped_by(&mut self, by: &str) {
+        self.state.stopped_by = by.to_owned();
+    }
+
+    /// Sends to whoever subscribed. A payload that nobody wants is dropped after the change: it may be all that is left of
+    /// a driver's buffer (M2).
+    fn send(&mut self, topic: Topic, payload: Payload, time: Time) {
+        let n = self.state.numbers.entry(topic.clone()).or_insert(0);
+        *n += 1;
+        let (n, sender) = (*n, &self.device.name);
+        let build = |payload| Message {
+            sender: Arc::clone(sender),
+            topic,
+            payload,
+            time,
+            n,
+        };
+        let unwanted = self.device.dispatcher.send(sender, payload, self.displaced, build);
+        if let Some(value @ Payload::Value(_)) = unwanted {
+            self.displaced.payloads.push(value);
+        }
+    }
+
+    /// A message of the driver.
+    pub(crate) fn message(&mut self, name: &str, payload: Value, time: Time) {
+        self.send(Topic::Message(name.into()), Payload::Value(payload), time);
+    }
+
+    /// Records a reading or the lack of one, and sends it if it is news; `always` sends it in any case.
+    pub(crate) fn record(&mut self, parameter: usize, new: LastReading, now: Time, always: bool) {
+        let slot = &mut self.state.readings[parameter];
+        let news = match (&*slot, &new) {
+            (Some(Ok(old)), Ok(new)) => old.value != new.value || old.quality != new.quality,
+            (Some(Err(old)), Err(new)) => old.error != new.error,
+            _ => true,
+        };
+        self.displaced.readings.extend(slot.replace(new.clone()));
+        self.presume_target(parameter, &new, now);
+        let due = self.state.sent[parameter].is_none_or(|sent| now.since(sent) >= RESEND);
+        if always || news || due {
+            self.state.sent[parameter] = Some(now);
+            let name = Arc::clone(self.device.parameters[parameter].name());
+            self.send(Topic::Parameter(name), Payload::Reading(new), now);
+        }
+    }
+
+    /// Until somebody asks for something, what is asked for is what there is: clients that show a target, or wait for one
+    /// before they begin, find it with the first reading.
+    fn presume_target(&mut self, parameter: usize, reading: &LastReading, now: Time) {
+        if let Ok(reading) = reading
+            && self.state.targets[parameter].is_none()
+            && self.device.is_target(parameter)
+        {
+            self.target(parameter, reading.value.clone(), now);
+        }
+    }
+
+    /// Marks the readings that should have been polled again by now (D2).
+    pub(crate) fn mark_stale(&mut self, now: Time) {
+        for parameter in 0..self.state.readings.len() {
+            let Some(interval) = self.device.parameters[parameter].poll() else {
+                continue;
+            };
+            let Some(Ok(reading)) = &self.state.readings[parameter] else {
+                continue;
+            };
+            if reading.quality != Quality::Stale && now.since(reading.time) > interval.saturating_mul(2) {
+                let quality = Quality::Stale;
+                let stale = Reading {
+                    quality,
+                    ..reading.clone()
+                };
+                self.record(parameter, Ok(stale), now, false);
+            }
+        }
+    }
+
+    /// Sets and sends a target.
+    pub(crate) fn target(&mut self, parameter: usize, value: Value, now: Time) {
+        let reading = Reading::good(value, now);
+        self.displaced
+            .readings
+            .extend(self.state.targets[parameter].replace(reading.clone()).map(Ok));
+        let name = Arc::clone(self.device.parameters[parameter].name());
+        self.send(Topic::Target(name), Payload::Reading(Ok(reading)), now);
+    }
+
+    fn status(&mut self, now: Time, set: impl FnOnce(&mut State)) {
+        let before = self.state.shown();
+        set(self.state);
+        let after = self.state.shown();
+        if before != after {
+            self.state.status_since = now;
+            self.send(Topic::Status, Payload::Status(after), now);
+        }
+    }
+
+    /// What the driver says of itself.
+    pub(crate) fn driver_status(&mut self, status: Status, now: Time) {
+        self.status(now, |state| state.driver_status = status);
+    }
+
+    /// What the host knows better.
+    pub(crate) fn host_status(&mut self, status: Option<Status>, now: Time) {
+        self.status(now, |state| state.host_status = status);
+    }
+
+    /// Takes back the host's error, if it shows one; `false` if it does not.
+    pub(crate) fn clear_error(&mut self, now: Time) -> bool {
+        let shows = self.state.host_status.as_ref().is_some_and(Status::is_error);
+        if shows {
+            self.host_status(None, now);
+        }
+        shows
+    }
+
+    /// The device is open, and will now be asked for the first time; what its driver said before is over.
+    pub(crate) fn opened(&mut self, now: Time) {
+        self.device.counts.opened.fetch_add(1, Ordering::Relaxed);
+        self.driver_status(Status::idle(), now);
+    }
+
+    /// The device is open and has answered.
+    pub(crate) fn up(&mut self, now: Time) {
+        self.state.reopening = false;
+        self.status(now, |state| state.connection = Connection::Up { since: now });
+    }
+
+    /// The device is not there; its readings become errors. `at_once` if it is opened again next of all.
+    pub(crate) fn down(&mut self, cause: String, at_once: bool, now: Time) {
+        self.state.reopening = at_once;
+        let error = Error::new(
+            ErrorKind::CommunicationFailed,
+            format!("{} is not connected: {cause}", self.device.name),
+        );
+        let since = match self.state.connection {
+            Connection::Down { since, .. } => since,
+            _ => now,
+        };
+        self.status(now, |state| state.connection = Connection::Down { since, cause });
+        for parameter in 0..self.state.readings.len() {
+            if self.device.parameters[parameter].description().readable {
+                let reading = Err(ReadingError {
+                    error: error.clone(),
+                    time: now,
+                });
+                self.record(parameter, reading, now, false);
+            }
+        }
+    }
+
+    /// Tells a new subscriber all that is known.
+    pub(super) fn tell_all(&mut self, sink: &dyn Sink) {
+        let mut messages = Vec::new();
+        for (index, parameter) in self.device.parameters.iter().enumerate() {
+            // A parameter that can only be written has no reading before it was.
+            let has_one = parameter.description().readable || parameter.description().published;
+            let unread = || {
+                let text = format!("{} has not been read yet", parameter.path());
+                Err(ReadingError {
+                    error: Error::new(ErrorKind::ReadFailed, text),
+                    time: self.state.status_since,
+                })
+            };
+            let reading = self.state.readings[index].clone().or_else(|| has_one.then(unread));
+            let target = self.state.targets[index].clone().map(Ok);
+            let target = target.or_else(|| self.device.is_target(index).then(unread));
+            let topics = [
+                Topic::Parameter(Arc::clone(parameter.name())),
+                Topic::Target(Arc::clone(parameter.name())),
+            ];
+            for (topic, reading) in topics.into_iter().zip([reading, target]) {
+                messages.extend(reading.map(|reading| (topic, Payload::Reading(reading))));
+            }
+        }
+        messages.push((Topic::Status, Payload::Status(self.state.shown())));
+        for (topic, payload) in messages {
+            let time = match &payload {
+                Payload::Reading(Ok(reading)) => reading.time,
+                Payload::Reading(Err(error)) => error.time,
+                _ => self.state.status_since,
+            };
+            let n = self.state.numbers.get(&topic).copied().unwrap_or(0);
+            let message = Message {
+                sender: Arc::clone(&self.device.name),
+                topic,
+                payload,
+                time,
+                n,
+            };
+            sink.deliver(&Arc::new(message), &mut self.displaced.messages);
+        }
+    }
+}
