@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use baton_host::plugin::{Drivers, Loader, Row, SearchPath, State};
+use baton_plugin_api::Value;
 use baton_tests::driver;
 use expect_test::expect;
 
@@ -259,6 +260,28 @@ fn a_driver_works_from_memory_as_well() {
     let drivers = loader.scan(&SearchPath::named([driver("panicky"), driver("sim")]));
     assert_eq!(read(&drivers, "panicky", "supply"), PANICKY_VOLTAGE);
     assert_ne!(read(&drivers, "sim", "supply"), PANICKY_VOLTAGE);
+}
+
+#[test]
+fn an_array_outlives_its_device_its_library_and_its_loader() {
+    let frame = {
+        let mut loader = loader();
+        let drivers = loader.scan(&SearchPath::named([driver("sim")]));
+        let library = drivers.library("sim").unwrap();
+        let options = r#"{"exposure": 0.001, "frame_size": 64}"#;
+        let table = library.describe_device(None, "detector", options).unwrap();
+        let mut detector = crossing::open(library, "detector", options).unwrap();
+        let place = table.parameters.iter().position(|parameter| parameter.name == "frame");
+        let Value::Array(frame) = detector.read(place.unwrap()).unwrap() else {
+            panic!("a frame is an array")
+        };
+        frame
+    };
+    let copy = frame.clone();
+    let counts = std::thread::spawn(move || copy.to_f64().iter().sum::<f64>());
+    assert_eq!(frame.shape(), [64, 64]);
+    assert_eq!(frame.to_f64().iter().sum::<f64>(), counts.join().unwrap());
+    drop(frame);
 }
 
 #[test]

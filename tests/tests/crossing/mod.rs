@@ -35,11 +35,17 @@ pub(crate) fn open(library: &Library, kind: &str, options: &str) -> Result<Open,
 impl Open {
     /// Reads the main parameter, a number.
     pub(crate) fn read_main(&mut self) -> Result<f64, String> {
-        let value = self.device.read(self.main, context(&NoContext));
-        match result(value)?.try_into() {
-            Ok(Value::Float(number)) => Ok(number),
+        match self.read(self.main as usize)? {
+            Value::Float(number) => Ok(number),
             other => Err(format!("{other:?}")),
         }
+    }
+
+    /// Reads the parameter at that place of the table.
+    pub(crate) fn read(&mut self, parameter: usize) -> Result<Value, String> {
+        let parameter = parameter.try_into().unwrap();
+        let value = self.device.read(parameter, context(&NoContext));
+        result(value)?.try_into().map_err(|error: Error| error.to_string())
     }
 
     /// Goes through the entry of that name once.
