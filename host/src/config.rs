@@ -18,6 +18,7 @@ pub mod render;
 mod resolve;
 pub mod schema;
 
+pub(crate) use catalogue::not_there;
 pub use catalogue::{Catalogue, NoDrivers, Surroundings, System};
 pub use files::Files;
 pub use lab::{

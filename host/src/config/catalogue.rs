@@ -55,7 +55,7 @@ impl Catalogue for NoDrivers {
     }
 }
 
-fn not_there(driver: &str) -> Error {
+pub(crate) fn not_there(driver: &str) -> Error {
     Error::impossible(format!("the driver `{driver}` is not there"))
 }
 

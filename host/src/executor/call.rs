@@ -173,6 +173,9 @@ impl<T: Clone> Call<T> {
     ///
     /// # Errors
     /// The call's failure, if it ended with one by then.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing; the call goes on.
     pub async fn taken(&self) -> Result<(), Failure> {
         std::future::poll_fn(|cx| {
             let mut state = self.core.lock();

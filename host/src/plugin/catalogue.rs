@@ -6,7 +6,7 @@ use baton_plugin_api::{
 };
 
 use super::{Drivers, Library};
-use crate::config::Catalogue;
+use crate::config::{Catalogue, not_there};
 
 impl Catalogue for Drivers {
     fn driver(&self, name: &str) -> Option<&LibraryDescription> {
@@ -26,7 +26,7 @@ impl Catalogue for Drivers {
     ) -> Result<TableDescription, Error> {
         match self.library(driver) {
             Some(library) => library.describe_device(controller, device_type, &options.to_string()),
-            None => Err(Error::impossible(format!("the driver `{driver}` is not there"))),
+            None => Err(not_there(driver)),
         }
     }
 }
