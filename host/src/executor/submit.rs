@@ -7,7 +7,7 @@ use baton_plugin_api::{Status, Value};
 use super::{
     Call, Executor, Label,
     body::status_reading,
-    inbox::{Action, Chain, Epochs, Job},
+    inbox::{Action, Chain, Epochs, Job, Running},
 };
 use crate::{
     clock::Time,
@@ -110,7 +110,9 @@ impl Executor {
     fn is_inside(&self, device: &Device) -> bool {
         let state = device.worker().inbox.lock();
         let running = state.running.as_ref().filter(|running| running.slot == device.slot());
-        running.is_some_and(|running| running.is_action() || self.now().since(running.since) > MOMENT)
+        // A call that is resolved is over, although its worker may not have come to the next yet.
+        let acts = |running: &Running| running.is_action() && running.call().is_some_and(|call| !call.is_resolved());
+        running.is_some_and(|running| acts(running) || self.now().since(running.since) > MOMENT)
     }
 
     /// Writes a parameter: checked, then queued.

@@ -25,12 +25,16 @@ fn config(devices: usize, kind: &str) -> String {
 }
 
 fn in_flight(report: &mut Report, devices: usize) {
+    let what = format!("10 000 calls in flight on {devices} devices, rate");
+    if !report.wants(&what) {
+        return;
+    }
     let lab = lab_in(Execution::Threaded, &config(devices, "type = \"register\""));
     let me = lab.owner("benchmark");
     let paths: Vec<_> = (0..devices).map(|n| format!("d{n}")).collect();
     let hops: Vec<_> = (0..devices).map(|_| Hop::start()).collect();
     report.rate(
-        &format!("10 000 calls in flight on {devices} devices, rate"),
+        &what,
         "≥ 0.7",
         &mut || {
             let started = Instant::now();
@@ -55,12 +59,16 @@ fn in_flight(report: &mut Report, devices: usize) {
 }
 
 fn blocking(report: &mut Report) {
+    let what = "1000 blocking 1 ms calls on 100 devices";
+    if !report.wants(what) {
+        return;
+    }
     let kind = "type = \"sleeper\"\noptions.delay = \"1 ms\"";
     let lab = lab_in(Execution::Threaded, &config(100, kind));
     let me = lab.owner("benchmark");
     let paths: Arc<Vec<_>> = Arc::new((0..100).map(|n| format!("d{n}")).collect());
     report.ratio(
-        "1000 blocking 1 ms calls on 100 devices",
+        what,
         "≤ 1.3",
         &mut || {
             let started = Instant::now();

@@ -27,9 +27,14 @@ impl Report {
         Report { pairs, only }
     }
 
+    /// Whether a measurement of that name was asked for: what it needs need not be set up otherwise.
+    pub(crate) fn wants(&self, what: &str) -> bool {
+        what.contains(&self.only)
+    }
+
     /// Ours beside its floor, with their ratio.
     pub(crate) fn ratio(&mut self, what: &str, goal: &str, ours: Block<'_>, floor: Block<'_>) {
-        if !what.contains(&self.only) {
+        if !self.wants(what) {
             return;
         }
         let (ours, floor) = self.pairs(ours, floor);
@@ -39,7 +44,7 @@ impl Report {
 
     /// Ours beside its floor, with how many operations a second that is, and their ratio.
     pub(crate) fn rate(&mut self, what: &str, goal: &str, ours: Block<'_>, floor: Block<'_>) {
-        if !what.contains(&self.only) {
+        if !self.wants(what) {
             return;
         }
         let (ours, floor) = self.pairs(ours, floor);
@@ -49,7 +54,7 @@ impl Report {
 
     /// Ours beside its floor, with their difference.
     pub(crate) fn difference(&mut self, what: &str, goal: &str, ours: Block<'_>, floor: Block<'_>) {
-        if !what.contains(&self.only) {
+        if !self.wants(what) {
             return;
         }
         let (ours, floor) = self.pairs(ours, floor);
@@ -65,7 +70,7 @@ impl Report {
 
     /// A figure that stands alone.
     pub(crate) fn alone(&mut self, what: &str, goal: &str, ours: Block<'_>) {
-        if !what.contains(&self.only) {
+        if !self.wants(what) {
             return;
         }
         ours();

@@ -57,9 +57,10 @@ impl Body {
         if moves && job.chain.as_ref().is_some_and(|chain| chain.was_stopped()) {
             return Some(Failure::Cancelled { path: path() });
         }
-        let now = self.now();
-        if job.deadline.is_some_and(|deadline| deadline <= now) {
-            let (device, waited) = (device.name().to_string(), now.since(job.call.accepted));
+        if let Some(deadline) = job.deadline
+            && self.now() >= deadline
+        {
+            let (device, waited) = (device.name().to_string(), self.now().since(job.call.accepted));
             return Some(Failure::Refused(Refusal::Expired {
                 path: path(),
                 device,
@@ -67,7 +68,7 @@ impl Body {
             }));
         }
         if self.instances[job.slot].raw.is_none() {
-            return Some(Failure::Refused(device.down_refusal(now)));
+            return Some(Failure::Refused(device.down_refusal(self.now())));
         }
         None
     }
