@@ -1,4 +1,4 @@
-//! The stable ABI beneath the author's side; the only place besides the host's loader that names `abi_stable`.
+//! The stable ABI beneath the author's side; no author names `abi_stable` or any type of it.
 //!
 //! A driver library exports one root module, [`DriverMod`], and [trait objects](RawDevice) for devices, controllers and
 //! what the host offers to them. Everything that is *data* is either a number, JSON text, or the one frozen struct
