@@ -79,7 +79,7 @@ pub(crate) enum Way {
     Command(usize),
 }
 
-/// See [`Device`].
+/// See [`Device`](super::Device).
 pub(crate) struct State {
     pub(super) readings: Vec<Option<LastReading>>,
     /// When each reading was last sent.

@@ -37,12 +37,12 @@ impl<'t, D: 'static> Command<'t, D> {
         self.with(|row| row.result_unit = unit.into())
     }
 
-    /// The kind of its argument, where the Rust type is [`Value`].
+    /// The kind of its argument, where the Rust type is [`Value`](crate::Value).
     pub fn argument(self, datatype: Datatype) -> Self {
         self.with(|row| row.argument = datatype)
     }
 
-    /// The kind of its result, where the Rust type is [`Value`].
+    /// The kind of its result, where the Rust type is [`Value`](crate::Value).
     pub fn result(self, datatype: Datatype) -> Self {
         self.with(|row| row.result = datatype)
     }
