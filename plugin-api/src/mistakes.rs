@@ -16,6 +16,9 @@ pub fn is_name(name: &str) -> bool {
 
 pub(crate) fn find<D>(owner: &str, table: &Table<D>, mistakes: &mut Vec<String>) {
     names(owner, table, mistakes);
+    if let (Some(one), Some(other)) = (&table.second_main, &table.description.main) {
+        mistakes.push(format!("{owner} has two main parameters, {one} and {other}"));
+    }
     for (parameter, Row { read, write, estimate }) in table.description.parameters.iter().zip(&table.rows) {
         let name = format!("{owner}.{}", parameter.name);
         if read.is_none() && write.is_none() && !parameter.published {
@@ -75,5 +78,25 @@ fn names<D>(owner: &str, table: &Table<D>, mistakes: &mut Vec<String>) {
         if !seen.insert(name.to_ascii_lowercase()) {
             mistakes.push(format!("{owner}.{name} appears twice; case does not count"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Context, Result};
+
+    fn read(_: &mut (), _: &Context) -> Result<f64> {
+        Ok(1.0)
+    }
+
+    #[test]
+    fn only_one_parameter_can_be_the_main_one() {
+        let mut table = Table::<()>::new();
+        table.parameter("voltage").main().read(read);
+        table.parameter("current").main().read(read);
+        let mut mistakes = Vec::new();
+        find("supply", &table, &mut mistakes);
+        assert_eq!(mistakes, ["supply has two main parameters, voltage and current"]);
     }
 }

@@ -65,6 +65,8 @@ pub struct Table<D> {
     pub(crate) stop: Option<StopFn<D>>,
     pub(crate) around: Option<crate::around::AroundFn<D>>,
     main_chosen: bool,
+    /// A parameter that was chosen before another one.
+    pub(crate) second_main: Option<String>,
 }
 
 /// The functions of one parameter.
@@ -84,6 +86,7 @@ impl<D: 'static> Table<D> {
             stop: None,
             around: None,
             main_chosen: false,
+            second_main: None,
         }
     }
 

@@ -66,7 +66,9 @@ impl<'t, D: 'static, T: Datum> Parameter<'t, D, T> {
 
     /// Makes it the main parameter: what the device is about.
     pub fn main(mut self) -> Self {
-        self.table.description.main = Some(self.row().name.clone());
+        let name = self.row().name.clone();
+        let before = self.table.description.main.replace(name);
+        self.table.second_main = before.filter(|_| self.table.main_chosen);
         self.table.main_chosen = true;
         self
     }
