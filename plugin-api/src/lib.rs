@@ -22,7 +22,7 @@
 //! # A driver in one sitting
 //!
 //! A power supply that speaks SCPI over TCP. `Cargo.toml` has `crate-type = ["cdylib"]` under `[lib]`, and depends on
-//! `baton-plugin-api`, `serde` (with `derive`) and `schemars`.
+//! `baton-plugin-api` and `serde` (with `derive`).
 //!
 //! ```
 //! use std::{
