@@ -137,6 +137,7 @@ impl<'a> Walk<'a> {
                 let text = &self.source.text()[node.span.clone()];
                 error.help(format!("put it in quotes: `\"{text}\"`"))
             }
+            NodeValue::Text(text) if types.contains(&"array") => error.help(format!("write `[\"{text}\"]`")),
             _ => error,
         }
     }

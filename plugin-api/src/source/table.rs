@@ -63,8 +63,13 @@ impl<'a> Walk<'a> {
         let place = self.place(entry.key_span.clone());
         let error = Diagnostic::error(format!("unknown key `{}`", entry.key)).at(place);
         let keys: Vec<&str> = keys(schema).collect();
-        // A key that is there already is not what was meant.
-        let free = keys.iter().copied().filter(|key| table.get(key).is_none());
+        // A key that is there already is not what was meant, unless both are tables: `[device.x]` beside `[devices.y]`.
+        let is_table = |node: &Node| matches!(node.value, NodeValue::Table(_));
+        let meant = |key: &&str| {
+            let there = table.get(key);
+            there.is_none_or(|node| is_table(node) && is_table(&entry.node))
+        };
+        let free = keys.iter().copied().filter(meant);
         match nearest(&entry.key, free) {
             Some(key) => error.help(format!("did you mean `{key}`?")),
             None if keys.is_empty() => error.help("no keys are allowed here"),

@@ -113,6 +113,18 @@ fn check(text: &str, expected: Expect) {
 }
 
 #[test]
+fn a_table_may_be_meant_for_one_that_is_there() {
+    check(
+        "name = 'x'\n[commands.go]\nsend = 'GO'\n[command.stop]\nsend = 'H'\n",
+        expect![[r#"
+            x.toml:4:2: error: unknown key `command`
+                |command|
+                help: did you mean `commands`?
+        "#]],
+    );
+}
+
+#[test]
 fn everything_that_is_wrong_is_told_at_once() {
     check(
         "nam = 'x'\nretries = 10\nparity = 'evn'\n[commands.go]\nsend = 5\nreplay = 'ok'\n[commands.stop]\n",
