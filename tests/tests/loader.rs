@@ -8,6 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use baton_host::config::Catalogue;
 use baton_host::plugin::{Drivers, Loader, Row, SearchPath, State};
 use baton_plugin_api::Value;
 use baton_tests::driver;
@@ -192,6 +193,16 @@ fn a_driver_of_another_epoch_is_refused_before_it_is_opened() {
              (baton-plugin-api {version}): update the host, or build the driver with baton-plugin-api {version}\n"
         )
     );
+}
+
+#[test]
+fn a_config_that_names_a_refused_driver_hears_why() {
+    let folder = Folder::new();
+    folder.write("libbaton_driver_cold_head.so", b"\x7fELF");
+    let drivers = folder.scan();
+    let why = drivers.rejected("cold-head").expect("the reason");
+    assert!(why.contains("libbaton_driver_cold_head.so is "), "{why}");
+    assert_eq!(drivers.rejected("sim"), None);
 }
 
 fn find_all(bytes: &[u8], pattern: &[u8]) -> Vec<usize> {

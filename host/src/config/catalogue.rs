@@ -14,6 +14,11 @@ pub trait Catalogue {
     /// The driver of a name.
     fn driver(&self, name: &str) -> Option<&LibraryDescription>;
 
+    /// Which file seems to hold the driver of a name and is not taken, and why.
+    fn rejected(&self, _name: &str) -> Option<String> {
+        None
+    }
+
     /// All drivers.
     fn drivers(&self) -> Vec<&LibraryDescription>;
 

@@ -181,12 +181,20 @@ impl<'a> Resolver<'a> {
         let drivers = self.catalogue.drivers();
         if !drivers.is_empty() {
             let error = section.error(&["driver"], format!("there is no driver `{name}`"));
-            self.report(error.help_names(name, "drivers", drivers.iter().map(|driver| driver.name.as_str())));
+            let names = drivers.iter().map(|driver| driver.name.as_str());
+            self.report(match self.catalogue.rejected(name) {
+                Some(why) => error.help(why),
+                None => error.help_names(name, "drivers", names),
+            });
             return Lookup::Wrong;
         }
         if self.is_first_mention(name) {
             let message = format!("the driver `{name}` is not there, so what depends on it is not checked");
-            self.report(Diagnostic::warning(message).at(section.place(&["driver"])));
+            let warning = Diagnostic::warning(message).at(section.place(&["driver"]));
+            self.report(match self.catalogue.rejected(name) {
+                Some(why) => warning.help(why),
+                None => warning,
+            });
         }
         Lookup::Offline
     }

@@ -13,6 +13,15 @@ impl Catalogue for Drivers {
         self.library(name).map(Library::description)
     }
 
+    fn rejected(&self, name: &str) -> Option<String> {
+        let row = self
+            .rows()
+            .iter()
+            .find(|row| row.is_rejected() && row.seems_to_be(name))?;
+        let reason = row.reason.as_deref().unwrap_or_default();
+        Some(format!("{} is {}: {reason}", row.file.display(), row.state.name()))
+    }
+
     fn drivers(&self) -> Vec<&LibraryDescription> {
         self.libraries().iter().map(Library::description).collect()
     }

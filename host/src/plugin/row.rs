@@ -79,6 +79,19 @@ impl Row {
         }
     }
 
+    /// Whether the file is of no use to the host; what is shadowed is of use elsewhere.
+    pub(super) fn is_rejected(&self) -> bool {
+        !matches!(self.state, State::Ok | State::Shadowed)
+    }
+
+    /// Whether the name of the file is what cargo makes of a driver called `name`; what is refused has no name yet.
+    pub(super) fn seems_to_be(&self, name: &str) -> bool {
+        let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
+        let stem = stem.strip_prefix("lib").unwrap_or(&stem);
+        let stem = stem.strip_prefix("baton_driver_").unwrap_or(stem);
+        stem == name.replace('-', "_")
+    }
+
     /// The row with the reason why its file is not in use.
     pub(super) fn rejected(mut self, rejection: Rejection) -> Self {
         self.state = rejection.state;
@@ -116,6 +129,14 @@ impl Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_seems_to_be_the_driver_that_its_name_says() {
+        let row = |file: &str| Row::new(file.into());
+        assert!(row("/lab/libbaton_driver_cold_head.so").seems_to_be("cold-head"));
+        assert!(row("/lab/psu.so").seems_to_be("psu"));
+        assert!(!row("/lab/libbaton_driver_psu2.so").seems_to_be("psu"));
+    }
 
     #[test]
     fn a_state_has_the_same_name_everywhere() {
