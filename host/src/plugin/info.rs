@@ -3,7 +3,7 @@
 //! `export_driver!` leaves a static of fixed size in the library. The loader reads it from the bytes of the file, so that a
 //! driver of another epoch is refused in words instead of being mapped and executed.
 
-use baton_plugin_api::abi::BuildInfo;
+use baton_plugin_api::{abi::BuildInfo, description::LibraryDescription};
 
 use super::row::Rejection;
 
@@ -48,8 +48,28 @@ pub(super) fn warning(driver: &BuildInfo) -> Option<String> {
     })
 }
 
+/// What somebody should know of a driver's types: options that take any key hide every slip in a config.
+pub(super) fn lenient(driver: &LibraryDescription) -> Vec<String> {
+    let controllers = &driver.controllers;
+    let parts = controllers.iter().flat_map(|controller| &controller.devices);
+    let types = driver
+        .devices
+        .iter()
+        .chain(parts)
+        .map(|kind| (&kind.name, &kind.options));
+    let all = types.chain(controllers.iter().map(|kind| (&kind.name, &kind.options)));
+    let is_lenient = |schema: &schemars::Schema| {
+        schema.get("type").is_some_and(|name| name == "object") && schema.get("additionalProperties").is_none()
+    };
+    all.filter(|(_, schema)| is_lenient(schema))
+        .map(|(name, _)| format!("the options of `{name}` take any key: add #[serde(deny_unknown_fields)]"))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use baton_plugin_api::description::TableDescription;
+
     use super::*;
 
     fn info(epoch: u32, plugin_api: &str) -> BuildInfo {
@@ -78,6 +98,28 @@ mod tests {
         for content in [&b""[..], b"\0\0", b"epoch=one\nplugin-api=0.1.0", b"\xff\xfe=1"] {
             assert!(parse(content).unwrap_err().reason.contains("makes no sense"));
         }
+    }
+
+    #[test]
+    fn options_that_take_any_key_are_warned_of() {
+        let kind = |name: &str, options: serde_json::Value| serde_json::json!({ "name": name, "options": options, "table": TableDescription::default() });
+        let devices = [
+            kind(
+                "strict",
+                serde_json::json!({ "type": "object", "additionalProperties": false }),
+            ),
+            kind("loose", serde_json::json!({ "type": "object", "properties": {} })),
+            kind("none", serde_json::json!({ "type": "null" })),
+        ];
+        let driver = serde_json::json!({
+            "name": "psu", "version": "1.0.0", "plugin_api": "", "rustc": "", "panic": "unwind",
+            "devices": devices, "controllers": [], "mistakes": [],
+        });
+        let driver: LibraryDescription = serde_json::from_value(driver).unwrap();
+        assert_eq!(
+            lenient(&driver),
+            ["the options of `loose` take any key: add #[serde(deny_unknown_fields)]"]
+        );
     }
 
     #[test]
