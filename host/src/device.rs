@@ -239,6 +239,11 @@ impl Device {
         matches!(self.lock().connection, Connection::Up { .. })
     }
 
+    /// Whether its driver does not come back from a call.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.lock().stuck.is_some()
+    }
+
     /// Whether a write or command is on its way.
     pub(crate) fn is_under_way(&self) -> bool {
         !self.lock().ways.is_empty()

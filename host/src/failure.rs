@@ -53,7 +53,7 @@ pub enum Refusal {
     #[error("{path}: {value} is not a finite number")]
     NotFinite { path: String, value: f64 },
     /// An earlier write or command is still on its way (C5).
-    #[error("{path} is busy: {call} of {owner} has been on its way for {}; wait for it, or stop {path}", seconds(*.age))]
+    #[error("{path} is busy: {call}, by {owner}, has been on its way for {}; wait for it, or stop {path}", seconds(*.age))]
     Busy {
         path: String,
         call: String,

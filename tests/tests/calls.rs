@@ -250,7 +250,7 @@ fn c5_a_second_write_is_busy_and_names_the_first() {
     let refusal = other.set("slow", 1.0).unwrap_err();
     let text = refusal.to_string();
     assert!(
-        text.starts_with("slow is busy: write of slow.position of test has been on its way for "),
+        text.starts_with("slow is busy: write of slow.position, by test, has been on its way for "),
         "{text}"
     );
     // Another parameter of it is free.

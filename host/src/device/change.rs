@@ -127,7 +127,7 @@ impl Change<'_> {
     pub(crate) fn stick(&mut self, text: &str, now: Time) -> Vec<Arc<CallCore<Reading>>> {
         let ended: Vec<_> = std::mem::take(&mut self.state.ways);
         let moved = ended.iter().any(|(way, _)| *way == Way::Motion);
-        let failure = moved.then(|| Status::error(format!("{} has not ended: {text}", self.device.name)));
+        let failure = moved.then(|| Status::error(format!("the last call was given up, {text}")));
         self.status(now, |state| {
             state.stuck = Some(Status::error(text));
             state.host_status = failure.or(state.host_status.take());

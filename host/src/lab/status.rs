@@ -16,7 +16,7 @@ pub struct LabStatus {
     pub since: f64,
     /// `threaded` or `inline`.
     pub execution: &'static str,
-    /// How many devices there are, and how many are connected.
+    /// How many devices there are, and how many can be used.
     pub devices: DeviceCount,
     /// Those that are not connected.
     pub down: Vec<Down>,
@@ -33,7 +33,7 @@ pub struct LabStatus {
 pub struct DeviceCount {
     /// In the config.
     pub total: usize,
-    /// Connected.
+    /// Connected, and not stuck.
     pub up: usize,
 }
 
@@ -98,7 +98,11 @@ impl Lab {
                 _ => None,
             })
             .collect();
-        let up = self.devices().iter().filter(|device| device.is_up()).count();
+        let up = self
+            .devices()
+            .iter()
+            .filter(|device| device.is_up() && !device.is_stuck())
+            .count();
         let counters = self.executor().counters();
         let (pending, inside, stuck) = self.executor().load();
         LabStatus {
