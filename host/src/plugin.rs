@@ -128,6 +128,7 @@ impl Loader {
         row.name = Some(description.name.clone());
         row.version = Some(description.version.clone());
         row.devices = description.devices.iter().map(|kind| kind.name.clone()).collect();
+        row.warnings.extend(info::lenient(description));
         row.controllers = description.controllers.iter().map(|kind| kind.name.clone()).collect();
         match drivers.row(&description.name) {
             Some(first) => {

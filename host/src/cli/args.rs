@@ -10,8 +10,8 @@ use super::input::duration;
 
 const AFTER_HELP: &str = "\
 Paths: stage.position is a parameter of the device stage, stage alone its main parameter.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 69 host not reachable, 73 locked by another, 75 timeout,
-78 bad config, 130 Ctrl-C.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 warnings denied, 69 no host there,
+  73 locked by another, 75 timeout, 78 bad config, 130 Ctrl-C.
 Example: baton set stage.position \"2 mm\"";
 
 /// Looks after the devices of a lab.
@@ -25,6 +25,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Args, Debug)]
+#[command(next_help_heading = "For all commands")]
 pub(crate) struct Global {
     /// Where the host listens: host:port, or unix:/path of a socket
     #[arg(
@@ -99,7 +100,10 @@ pub(crate) enum Command {
         patterns: Vec<String>,
     },
     /// Stop devices at once, whoever moves them
-    #[command(after_help = "Examples:\n  baton stop stage\n  baton stop --all")]
+    #[command(
+        override_usage = "baton stop <DEVICE>...\n       baton stop --all",
+        after_help = "Examples:\n  baton stop stage\n  baton stop --all"
+    )]
     Stop {
         /// The devices
         #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "DEVICE")]
@@ -174,7 +178,7 @@ pub(crate) struct Check {
 /// How a reading is written.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Form {
-    /// Write the value alone, without its unit
+    /// Write the value alone, without its unit; arrays are whole, as in JSON
     #[arg(short, long)]
     pub(crate) terse: bool,
     /// Write time, quality and status as well

@@ -27,6 +27,8 @@ pub(crate) fn text(datainfo: &Datainfo, digits: Option<u8>, value: &Json) -> Str
             let digits = digits.or_else(|| number.fmtstr.is_none().then(|| decimals(number.scale)));
             decimal(number, digits, value.as_f64().unwrap_or(f64::NAN) * number.scale)
         }
+        // A bound that was counted with as a double is a whole number all the same.
+        (Datainfo::Int(_), Json::Number(number)) if number.is_f64() => fixed(number.as_f64().unwrap_or(f64::NAN), 0),
         (Datainfo::Enum { members }, _) => member_name(members, value),
         (Datainfo::String | Datainfo::Blob, Json::String(text)) => text.clone(),
         (Datainfo::Array { members, .. }, Json::Array(items)) => {
@@ -198,6 +200,28 @@ pub(crate) fn shortened(text: &str, chars: usize) -> String {
     format!("{kept}…")
 }
 
+/// Longest array, in characters, that people get to see whole.
+const ARRAY_CHARS: usize = 160;
+
+/// The `text` of an array, cut to its beginning and its shape where it is long: `[0, 1, 0, 3, … (64 × 1024)`.
+pub(crate) fn abridged(text: String, array: &Json) -> String {
+    if text.chars().count() <= ARRAY_CHARS {
+        return text;
+    }
+    let mut shape = Vec::new();
+    let mut part = Some(array);
+    while let Some(Json::Array(items)) = part {
+        shape.push(items.len().to_string());
+        part = items.first();
+    }
+    let beginning: String = text.chars().take(ARRAY_CHARS / 4).collect();
+    let whole_items = beginning
+        .rsplit_once(", ")
+        .map_or(beginning.as_str(), |(items, _)| items);
+    let items = if shape.len() == 1 { " items" } else { "" };
+    format!("{whole_items}, … ({}{items})", shape.join(" × "))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -225,6 +249,7 @@ mod tests {
         let show = |datainfo: Json, value: Json| text(&Datainfo::parse(&datainfo), None, &value);
         assert_eq!(show(json!({"type": "bool"}), json!(true)), "true");
         assert_eq!(show(json!({"type": "int"}), json!(-3)), "-3");
+        assert_eq!(show(json!({"type": "int"}), json!(65535.0)), "65535");
         assert_eq!(
             show(json!({"type": "scaled", "scale": 0.01, "min": 0, "max": 9}), json!(150)),
             "1.50"
@@ -254,6 +279,20 @@ mod tests {
         assert_eq!(rfc3339(Some(1_700_000_000.25)), json!("2023-11-14T22:13:20.250000000Z"));
         assert_eq!(rfc3339(Some(f64::NAN)), Json::Null);
         assert_eq!(local_time(None), "-");
+    }
+
+    #[test]
+    fn a_long_array_is_cut_to_its_beginning_and_its_shape() {
+        let show = |array: Json| abridged(array.to_string().replace(',', ", "), &array);
+        assert_eq!(show(json!([1, 2, 3])), "[1, 2, 3]");
+        assert_eq!(
+            show(json!(vec![1024; 300])),
+            "[1024, 1024, 1024, 1024, 1024, 1024, … (300 items)"
+        );
+        assert_eq!(
+            show(json!(vec![vec![0; 100]; 64])),
+            "[[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, … (64 × 100)"
+        );
     }
 
     #[test]

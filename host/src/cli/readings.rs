@@ -6,9 +6,13 @@ use super::args::Form;
 use super::client::{Datainfo, Device, Parameter, Reading};
 use super::format;
 
-/// `2.000 mm`
+/// `2.000 mm`; of a long array the beginning and its shape, for nobody reads a frame in a line.
 pub(crate) fn with_unit(parameter: &Parameter, value: &Json) -> String {
     let text = format::one_line(&format::value(parameter, value));
+    let text = match parameter.datainfo {
+        Datainfo::Array { .. } => format::abridged(text, value),
+        _ => text,
+    };
     let unit = if value.is_null() { "" } else { parameter.unit() };
     format!("{text} {unit}").trim_end().to_owned()
 }
@@ -120,7 +124,7 @@ impl Status {
 pub(crate) fn limits(parameter: &Parameter, effective: Option<&Reading>) -> String {
     let bound = |bound: Option<f64>| {
         // Limits are in the unit that people see; a scaled number on the wire is not.
-        let number = match &parameter.datainfo {
+        let number = match parameter.datainfo.element() {
             Datainfo::Scaled(_) => Datainfo::Double(Default::default()),
             other => other.clone(),
         };

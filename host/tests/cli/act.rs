@@ -195,13 +195,14 @@ fn stop_reports_each_device() {
     check(
         &["stop"],
         expect![[r#"
-        ! error: the following required arguments were not provided:
-        !   <DEVICE>...
-        ! 
-        ! Usage: baton stop --host <ADDRESS> <DEVICE>...
-        ! 
-        ! For more information, try '--help'.
-        [exit 2]
-    "#]],
+            ! error: the following required arguments were not provided:
+            !   <DEVICE>...
+            ! 
+            ! Usage: baton stop <DEVICE>...
+            !        baton stop --all
+            ! 
+            ! For more information, try '--help'.
+            [exit 2]
+        "#]],
     );
 }

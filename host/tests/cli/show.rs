@@ -222,7 +222,7 @@ fn status_and_drivers_say_how_the_host_is_doing() {
             drivers       1
             connections   2
             calls         10 done, 1 failed, 0 pending
-              stuck       device pump, in write flow, for 35
+              stuck       pump since 2023-11-14 22:13:20.250: in write of pump.flow
         "#]],
     );
     check(

@@ -78,6 +78,14 @@ impl Datainfo {
         }
     }
 
+    /// What the innermost items of an array are; of anything else, the value itself.
+    pub(crate) fn element(&self) -> &Datainfo {
+        match self {
+            Datainfo::Array { members, .. } => members.element(),
+            other => other,
+        }
+    }
+
     /// Smallest and largest value in `unit`, where there is a bound. An integer's whole range is no bound.
     pub(crate) fn limits(&self) -> (Option<f64>, Option<f64>) {
         // A driver that sets no bound has those of its integer type, which tell a reader nothing.

@@ -78,7 +78,11 @@ fn of_host(address: &str, status: &Json) -> Vec<(String, String)> {
         ("connections", part("/connections")),
         ("calls", calls),
     ]);
-    facts.extend(list("stuck").map(|stuck| ("  stuck", plain(stuck))));
+    for stuck in list("stuck") {
+        let text = |name: &str| stuck.get(name).map(plain).unwrap_or_default();
+        let fact = format!("{} since {}: in {}", text("worker"), since(stuck), text("inside"));
+        facts.push(("  stuck", fact));
+    }
     facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect()
 }
 

@@ -41,7 +41,7 @@ pub(super) fn status() -> Json {
         "devices": { "total": 4, "up": 3 },
         "down": [{ "device": "gauge", "since": TIME, "cause": "no reply within 2 s" }],
         "connections": 2, "drivers": 1, "calls": { "done": 10, "failed": 1, "pending": 0 },
-        "stuck": [{ "device": "pump", "in": "write flow", "for": 35 }],
+        "stuck": [{ "worker": "pump", "since": 1_700_000_000.25, "inside": "write of pump.flow" }],
     })
 }
 
