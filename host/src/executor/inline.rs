@@ -22,9 +22,17 @@ pub(super) struct Inline {
     /// A request has come in since the pump last looked.
     called: AtomicBool,
     waker: futures_util::task::AtomicWaker,
-    /// The thread that runs the workers now, and how many times over. Any thread may ask; one at a time runs.
-    runner: Mutex<Option<(ThreadId, usize)>>,
+    /// Who runs the workers now. Any thread may ask; one at a time runs.
+    runner: Mutex<Runner>,
     ran: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Runner {
+    /// The thread, and how many times over.
+    thread: Option<(ThreadId, usize)>,
+    /// How many others wait for their turn; without any, nobody has to be told when it ends.
+    waiting: usize,
 }
 
 /// The right to run the workers.
@@ -41,15 +49,17 @@ impl Inline {
         let me = std::thread::current().id();
         let mut runner = self.runner.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            match &mut *runner {
-                None => *runner = Some((me, 1)),
+            match &mut runner.thread {
+                None => runner.thread = Some((me, 1)),
                 Some((thread, times)) if *thread == me => *times += 1,
                 Some(_) => {
+                    runner.waiting += 1;
                     runner = self.ran.wait(runner).unwrap_or_else(PoisonError::into_inner);
+                    runner.waiting -= 1;
                     continue;
                 }
             }
-            let inside = runner.as_ref().is_some_and(|(_, times)| *times > 1);
+            let inside = runner.thread.is_some_and(|(_, times)| times > 1);
             return (Run(self), inside);
         }
     }
@@ -58,10 +68,11 @@ impl Inline {
 impl Drop for Run<'_> {
     fn drop(&mut self) {
         let mut runner = self.0.runner.lock().unwrap_or_else(PoisonError::into_inner);
-        *runner = runner
+        runner.thread = runner
+            .thread
             .filter(|(_, times)| *times > 1)
             .map(|(thread, times)| (thread, times - 1));
-        if runner.is_none() {
+        if runner.thread.is_none() && runner.waiting > 0 {
             self.0.ran.notify_one();
         }
     }
@@ -152,15 +163,15 @@ impl Executor {
 
     /// Runs all that is due now. What becomes due while it runs, because drivers take their time, waits for the next call.
     pub(crate) fn run_due(&self) {
-        let now = self.now();
-        while self.turn_until(now) == Turn::Ran {}
+        let mut now = None;
+        while self.turn_until(|| *now.get_or_insert_with(|| self.now())) == Turn::Ran {}
     }
 
     /// Runs all that is due up to `then`, and sets the clock there.
     pub(crate) fn run_until(&self, then: Time) {
         let _run = self.inline.run();
         loop {
-            match self.turn_until(then) {
+            match self.turn_until(|| then) {
                 Turn::Ran => {}
                 Turn::Idle(Some(until)) if until <= then => self.clock.reach(until),
                 Turn::Idle(_) => return self.clock.reach(then),
@@ -171,11 +182,11 @@ impl Executor {
     /// Lets one worker do one thing: the first in the lab's order for which a call or something that moves waits, else
     /// the one for which something has been due for longest.
     pub(crate) fn turn(&self) -> Turn {
-        self.turn_until(self.now())
+        self.turn_until(|| self.now())
     }
 
     /// As [`turn`](Self::turn), but leaves to later what is due after `horizon`.
-    fn turn_until(&self, horizon: Time) -> Turn {
+    fn turn_until(&self, horizon: impl FnOnce() -> Time) -> Turn {
         let _run = self.inline.run();
         for worker in self.workers.iter().filter(|worker| worker.inbox.has_work()) {
             if let Some(Step::Ran) = step(worker) {
@@ -186,7 +197,7 @@ impl Executor {
         let Some((due, index)) = self.workers.iter().filter_map(due).min() else {
             return Turn::Idle(None);
         };
-        if due > horizon.min(self.now()) {
+        if due > horizon().min(self.now()) {
             return Turn::Idle(Some(due));
         }
         // What a step moves to the inbox, without running it, comes next.
