@@ -5,10 +5,10 @@ use std::time::Instant;
 use baton_host::{
     config::{Execution, Files, System, resolve},
     lab::Lab,
-    plugin::Drivers,
+    plugin::{Drivers, Loader, SearchPath},
 };
 use baton_plugin_api::source::Source;
-use baton_tests::lab::{WATCHDOG, drivers};
+use baton_tests::lab::WATCHDOG;
 
 use crate::measure::Report;
 
@@ -37,6 +37,12 @@ pub(crate) fn measure(report: &mut Report) {
             took
         },
     );
+}
+
+/// The drivers of such a lab, loaded anew.
+fn drivers() -> Drivers {
+    let mut loader = Loader::new().expect("a private folder for drivers");
+    loader.scan(&SearchPath::named([baton_tests::driver("sim")]))
 }
 
 fn start(text: &str) -> Lab {
