@@ -65,6 +65,31 @@ fn c7_what_the_options_do_not_name_is_out_of_reach() {
 }
 
 #[test]
+fn c7_a_member_that_is_lost_does_not_take_its_composite_along() {
+    let lab = lab(r#"
+        poll = "0 s"
+        [devices.absent]
+        driver = "sim"
+        type = "motor"
+        options.fail_open = 1000000
+        [devices.watcher]
+        driver = "sim"
+        type = "detector"
+        options = { motor = "absent", exposure = "10 ms" }
+    "#);
+    let opened = || lab.device("watcher").unwrap().counters().opened;
+    let before = opened();
+    let failed = failure(lab.owner("test").get("watcher"));
+    assert_eq!(failed.kind(), ErrorKind::Impossible);
+    let text = failed.to_string();
+    assert!(text.contains("absent is not connected: "), "{text}");
+    // It is still there for whatever does not need the member.
+    assert!(lab.device("watcher").unwrap().is_up());
+    assert_eq!(number(lab.owner("test").get("watcher.exposure")), 0.01);
+    assert_eq!(opened(), before);
+}
+
+#[test]
 fn c7_a_failure_of_a_member_is_told_all_the_way_up() {
     let lab = lab(LAB);
     let me = lab.owner("test");

@@ -124,7 +124,7 @@ impl CallContext<'_> {
             Err(refusal) => Err(refusal.to_error()),
         };
         inbox.note_nested(None);
-        outcome.map(|reading| reading.value.into())
+        outcome.map(|reading| reading.value.into()).map_err(of_member)
     }
 
     fn wait(&self, member: &Device, call: &Call) -> Result<Reading, Failure> {
@@ -155,6 +155,17 @@ impl CallContext<'_> {
 
     fn publish(&self, parameter: &str, value: RawValue, time: u64) -> Result<(), Error> {
         publish(self.executor, self.device, parameter, value, time)
+    }
+}
+
+/// An error of a member, as the driver that reached for it sees it. A member that is lost, or that panicked, is not a lost
+/// line of its own: returned by `?`, that would have the host close and open the wrong device.
+fn of_member(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::CommunicationFailed | ErrorKind::Panic => {
+            Error::new(ErrorKind::Impossible, error.message()).with_detail(error.detail().clone())
+        }
+        _ => error,
     }
 }
 
