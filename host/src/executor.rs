@@ -7,11 +7,13 @@
 
 mod body;
 mod call;
+mod chain;
 mod context;
 mod inbox;
 mod inline;
 mod instance;
 mod motion;
+mod running;
 mod stop;
 mod stopper;
 mod submit;

@@ -24,9 +24,11 @@ use baton_plugin_api::{
 
 use super::{
     CallCore, Executor, Label, Worker,
+    chain::{Chain, Epochs},
     context::CallContext,
-    inbox::{Action, Chain, Epochs, Job, Next, Running, Stuck},
+    inbox::{Action, Job, Next},
     instance::{ControllerSlot, Instance, Plan},
+    running::{Running, Stuck},
 };
 use crate::{
     clock::Time,

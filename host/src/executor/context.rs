@@ -18,7 +18,8 @@ use baton_plugin_api::{
 use super::{
     Call, CallCore, Executor,
     body::sensible,
-    inbox::{Chain, Epochs, Nested},
+    chain::{Chain, Epochs},
+    running::Nested,
     submit::Caller,
 };
 use crate::{

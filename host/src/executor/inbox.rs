@@ -1,4 +1,4 @@
-//! The inbox of a worker: what waits for it, and what it is inside of.
+//! The inbox of a worker: what waits for it, and which of it runs.
 
 use std::{
     collections::VecDeque,
@@ -11,12 +11,16 @@ use std::{
 
 use baton_plugin_api::Value;
 
-use super::{CallCore, Label};
+use super::{
+    CallCore,
+    chain::{Chain, Epochs},
+    running::{Nested, Running, Stuck},
+};
 use crate::{
     clock::Time,
     config::Execution,
     device::{Device, Reading, Way},
-    failure::{Refusal, seconds},
+    failure::Refusal,
 };
 
 /// The most that may wait for one worker.
@@ -60,49 +64,6 @@ pub(super) enum Action {
     Reopen,
 }
 
-/// The epochs of a composite's members, and theirs, when the outermost call was accepted.
-pub(super) type Epochs = Arc<[(Arc<Device>, u64)]>;
-
-/// A call inside a driver from which another was made.
-pub(crate) struct Chain {
-    pub(super) worker: usize,
-    pub(super) device: Arc<Device>,
-    /// The device's epoch when its call was accepted.
-    pub(super) epoch: u64,
-    /// Those of all members below the outermost call: a nested write is valid under these only (S1).
-    pub(super) epochs: Option<Epochs>,
-    pub(super) above: Option<Arc<Chain>>,
-}
-
-impl Chain {
-    /// From the outermost call on.
-    pub(super) fn names(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<_> = self.links().map(|link| Arc::clone(link.device.name())).collect();
-        names.reverse();
-        names
-    }
-
-    fn links(&self) -> impl Iterator<Item = &Chain> {
-        std::iter::successors(Some(self), |link| link.above.as_deref())
-    }
-
-    pub(super) fn contains(&self, worker: usize) -> bool {
-        self.links().any(|link| link.worker == worker)
-    }
-
-    /// Whether any device further up was stopped since its call was accepted.
-    pub(super) fn was_stopped(&self) -> bool {
-        self.links().any(|link| link.device.current_epoch() != link.epoch)
-    }
-
-    /// The epoch under which a nested write to `member` is valid.
-    pub(super) fn epoch_of(&self, member: &Device) -> u64 {
-        let seen = self.epochs.iter().flat_map(|epochs| epochs.iter());
-        let seen = seen.into_iter().find(|(device, _)| device.name() == member.name());
-        seen.map_or_else(|| member.current_epoch(), |(_, epoch)| *epoch)
-    }
-}
-
 /// What takes the worker's time next.
 pub(super) enum Next {
     /// A job, and when it begins.
@@ -111,94 +72,6 @@ pub(super) enum Next {
     Tick(usize),
     Nothing,
     Closed,
-}
-
-/// What a worker is inside of.
-pub(super) struct Running {
-    pub(super) slot: usize,
-    pub(super) what: What,
-    pub(super) since: Time,
-    pub(super) limit: Duration,
-    /// Whether it is cancelled and stopped at its limit, and given two seconds more (S4).
-    pub(super) long: bool,
-    pub(super) cancelled: bool,
-    /// The nested calls that it waits for (C7).
-    pub(super) nested: Vec<Nested>,
-}
-
-/// A nested call that a worker waits for.
-pub(super) struct Nested {
-    pub(super) member: Arc<Device>,
-    /// Whether it may move the member: not if it only reads.
-    pub(super) moves: bool,
-}
-
-/// For whom a worker is inside its driver.
-pub(super) enum What {
-    /// A call.
-    Call(Arc<CallCore<Reading>>),
-    /// Nobody: a poll, an opening.
-    Own(Label),
-}
-
-impl Running {
-    pub(super) fn for_call(
-        slot: usize,
-        call: Arc<CallCore<Reading>>,
-        since: Time,
-        limit: Duration,
-        long: bool,
-    ) -> Self {
-        Running {
-            slot,
-            what: What::Call(call),
-            since,
-            limit,
-            long,
-            cancelled: false,
-            nested: Vec::new(),
-        }
-    }
-
-    pub(super) fn alone(slot: usize, label: Label, since: Time, limit: Duration) -> Self {
-        Running {
-            slot,
-            what: What::Own(label),
-            since,
-            limit,
-            long: false,
-            cancelled: false,
-            nested: Vec::new(),
-        }
-    }
-
-    pub(super) fn label(&self) -> &Label {
-        match &self.what {
-            What::Call(call) => &call.label,
-            What::Own(label) => label,
-        }
-    }
-
-    /// Whether it is a write or a command.
-    pub(super) fn is_action(&self) -> bool {
-        self.call()
-            .is_some_and(|call| matches!(call.label.verb, "write" | "command"))
-    }
-
-    pub(super) fn call(&self) -> Option<&Arc<CallCore<Reading>>> {
-        match &self.what {
-            What::Call(call) => Some(call),
-            What::Own(_) => None,
-        }
-    }
-}
-
-/// A worker that does not come back.
-#[derive(Clone)]
-pub(super) struct Stuck {
-    pub(super) slot: usize,
-    pub(super) since: Time,
-    pub(super) inside: String,
 }
 
 enum Entry {
@@ -427,26 +300,5 @@ impl State {
                 Entry::Tick(_) => None,
             })
             .collect()
-    }
-}
-
-impl Stuck {
-    pub(super) fn refusal(&self, device: &Device, now: Time) -> Refusal {
-        let worker = device.worker();
-        let scope = if worker.shared {
-            format!("controller {}, its own,", worker.name)
-        } else {
-            "its driver".to_owned()
-        };
-        Refusal::Stuck {
-            device: device.name().to_string(),
-            scope: format!("{scope} is"),
-            inside: self.inside.clone(),
-            stuck_for: now.since(self.since),
-        }
-    }
-
-    pub(super) fn text(&self, now: Time) -> String {
-        format!("stuck in {} for {}", self.inside, seconds(now.since(self.since)))
     }
 }

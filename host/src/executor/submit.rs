@@ -7,7 +7,9 @@ use baton_plugin_api::{Status, Value};
 use super::{
     Call, Executor, Label,
     body::status_reading,
-    inbox::{Action, Chain, Epochs, Job, Running},
+    chain::{Chain, Epochs},
+    inbox::{Action, Job},
+    running::Running,
 };
 use crate::{
     clock::Time,

@@ -10,7 +10,8 @@ use baton_plugin_api::Error;
 
 use super::{
     CallCore, Executor, Worker,
-    inbox::{Job, Running, State, Stuck},
+    inbox::{Job, State},
+    running::{Running, Stuck},
 };
 use crate::{
     clock::Time,

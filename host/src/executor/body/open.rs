@@ -8,7 +8,7 @@ use baton_plugin_api::{Error, ErrorKind, abi::RawValue};
 use super::{Body, OPEN_LIMIT, STOP_LIMIT, Task};
 use crate::{
     device::Connection,
-    executor::{Label, context::DeviceHost, inbox::Running, stopper::Stopper},
+    executor::{Label, context::DeviceHost, running::Running, stopper::Stopper},
     failure::{Failure, seconds},
 };
 

@@ -13,8 +13,9 @@ use crate::{
     device::Reading,
     executor::{
         CallCore, Label,
-        inbox::{Action, Job, Running},
+        inbox::{Action, Job},
         motion::Motion,
+        running::Running,
     },
     failure::{Failure, Refusal},
 };
