@@ -287,12 +287,13 @@ impl Body {
             worker: self.worker.index,
         };
         let cx = RawContext_TO::from_ptr(RRef::new(&context), TD_Opaque);
+        self.worker.inbox.entered();
         let outcome = super::result(entry(raw, cx));
         if self.executor.mode() == Execution::Inline && self.now() >= ends {
             // Nobody else could have noticed that it took too long.
             super::watchdog::look(&self.executor, &self.worker);
         }
-        if self.worker.inbox.is_stuck() {
+        if self.worker.inbox.returned() {
             self.leave();
         }
         device.counts().calls.fetch_add(1, Ordering::Relaxed);

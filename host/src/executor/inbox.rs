@@ -95,6 +95,9 @@ pub(super) struct Inbox {
     state: Mutex<State>,
     /// Whether `stuck` is set, to be seen without the lock.
     stuck: AtomicBool,
+    /// Whether the driver has returned from what runs. The worker sets this and then looks at `stuck`, the watchdog the
+    /// other way round: one of them sees what the other did, and a call that is over is never given up.
+    returned: AtomicBool,
 }
 
 impl Inbox {
@@ -138,6 +141,7 @@ impl Inbox {
 
     /// Takes what is next. `begin` says how long it may be inside the driver.
     pub(super) fn next(&self, begin: impl FnOnce(&Job) -> Running) -> Next {
+        self.entered();
         let mut state = self.lock();
         if let Some(job) = state.urgent.pop_front() {
             return state.run(job, begin);
@@ -155,8 +159,20 @@ impl Inbox {
         }
     }
 
+    /// The driver is entered.
+    pub(super) fn entered(&self) {
+        self.returned.store(false, Ordering::SeqCst);
+    }
+
+    /// The driver has returned; whether the worker was given up before.
+    pub(super) fn returned(&self) -> bool {
+        self.returned.store(true, Ordering::SeqCst);
+        self.stuck.load(Ordering::SeqCst)
+    }
+
     /// Begins an entry of the driver that no job asks for: a poll, an opening.
     pub(super) fn begin(&self, running: Running) {
+        self.entered();
         self.lock().running = Some(running);
     }
 
@@ -176,20 +192,20 @@ impl Inbox {
         state.stuck.take()
     }
 
-    /// Whether the worker was given up.
-    pub(super) fn is_stuck(&self) -> bool {
-        self.stuck.load(Ordering::Acquire)
-    }
-
     /// Whether it is still stuck in what it entered then.
     pub(super) fn is_stuck_since(&self, since: Time) -> bool {
         self.lock().stuck.as_ref().is_some_and(|stuck| stuck.since == since)
     }
 
-    /// Gives the worker up: it does not come back from its driver (S3).
-    pub(super) fn set_stuck(&self, state: &mut State, stuck: Stuck) {
+    /// Gives the worker up: it does not come back from its driver (S3). `false` if it just has.
+    pub(super) fn set_stuck(&self, state: &mut State, stuck: Stuck) -> bool {
+        self.stuck.store(true, Ordering::SeqCst);
+        if self.returned.load(Ordering::SeqCst) {
+            self.stuck.store(false, Ordering::SeqCst);
+            return false;
+        }
         state.stuck = Some(stuck);
-        self.stuck.store(true, Ordering::Release);
+        true
     }
 
     /// Notes that the call inside the driver waits for a member, or, with `None`, that it does so no longer.

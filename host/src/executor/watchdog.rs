@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock::Time,
-    device::{Device, Reading},
+    device::{Change, Device, Reading},
     failure::{Failure, Refusal, seconds},
     owner::OwnerId,
 };
@@ -132,16 +132,18 @@ fn judge(worker: &Worker, state: &mut State, now: Time) -> Overrun {
             false => Overrun::Cancel(running.slot),
         };
     }
-    Overrun::Stuck(stick(worker, state, now).expect("it runs"))
+    stick(worker, state, now).map_or(Overrun::None, Overrun::Stuck)
 }
 
-/// Gives up what runs; `None` if nothing does.
+/// Gives up what runs; `None` if nothing does, or not any more.
 fn stick(worker: &Worker, state: &mut State, now: Time) -> Option<GivenUp> {
     let Running { slot, since, limit, .. } = *state.running.as_ref()?;
     let running = state.running.as_ref()?;
     let (call, inside) = (running.call().cloned(), running.label().to_string());
     let stuck = Stuck { slot, since, inside };
-    worker.inbox.set_stuck(state, stuck.clone());
+    if !worker.inbox.set_stuck(state, stuck.clone()) {
+        return None;
+    }
     Some(GivenUp {
         call,
         limit,
@@ -185,22 +187,26 @@ fn tell(executor: &Arc<Executor>, worker: &Arc<Worker>, given_up: GivenUp, now: 
         if slot == stuck.slot {
             device.counts().timeouts.fetch_add(1, Ordering::Relaxed);
         }
-        let ways = device.change(|change| change.stick(&stuck.text(now), now));
-        let waiting = jobs
-            .iter()
-            .filter(|job| job.slot == slot)
-            .map(|job| Arc::clone(&job.call));
-        ended.extend(waiting.map(|call| (call, Failure::Refused(stuck.refusal(&device, now)))));
-        ended.extend(ways.into_iter().map(|call| {
-            let failure = ended_by(&stuck, &device, &call, now);
-            (call, failure)
-        }));
-    }
-    // It may have come back before its devices were told that it had not.
-    if !worker.inbox.is_stuck_since(stuck.since) {
-        worker
-            .devices()
-            .for_each(|device| device.change(|change| change.unstick(now)));
+        let refusal = || Failure::Refused(stuck.refusal(&device, now));
+        let waiting = jobs.iter().filter(|job| job.slot == slot).map(|job| &job.call);
+        // Looked at under the device's lock, because whoever comes back tells the device so under it, too: it must not
+        // hear of both the wrong way round.
+        let still = |change: &mut Change<'_>| {
+            worker
+                .inbox
+                .is_stuck_since(stuck.since)
+                .then(|| change.stick(&stuck.text(now), now))
+        };
+        match device.change(still) {
+            Some(ways) => {
+                ended.extend(waiting.map(|call| (Arc::clone(call), refusal())));
+                ended.extend(ways.into_iter().map(|call| {
+                    let failure = ended_by(&stuck, &device, &call, now);
+                    (call, failure)
+                }));
+            }
+            None => waiting.for_each(|call| executor.give_up(&device, call, refusal())),
+        }
     }
     if let Some(call) = &call {
         let path = call.label.path();
