@@ -146,6 +146,63 @@ fn c7_stopping_a_device_that_only_reads_another_does_not_stop_that() {
     assert!(matches!(failure(Ok(moving)), Failure::Stopped { .. }));
 }
 
+/// The blades of a slit are devices of the lab; the slit keeps no position of its own.
+const SLIT: &str = r#"
+    poll = "0 s"
+    [devices.left]
+    driver = "sim"
+    type = "motor"
+    options = { start = "18 mm", velocity = "20 mm/s", acceleration = "1000 mm/s2" }
+    parameters.position.limits = ["0 mm", "50 mm"]
+    [devices.right]
+    driver = "sim"
+    type = "motor"
+    options = { start = "22 mm", velocity = "20 mm/s", acceleration = "1000 mm/s2" }
+    [devices.slit]
+    driver = "sim"
+    type = "slit"
+    options = { left = "left", right = "right" }
+"#;
+
+#[test]
+fn c7_a_slit_moves_its_blades_and_sees_where_others_have_moved_them() {
+    let lab = lab(SLIT);
+    let me = lab.owner("test");
+    assert_eq!(number(me.get("slit")), 4.0);
+    assert_eq!(number(me.set("slit.center", "2.5 cm")), 25.0);
+    assert_eq!((number(me.get("left")), number(me.get("right"))), (23.0, 27.0));
+    done(me.set("right", 29.0));
+    assert_eq!((number(me.get("slit.gap")), number(me.get("slit.center"))), (6.0, 26.0));
+    done(me.call("slit.close", ()));
+    assert_eq!(number(me.get("slit.gap")), 0.0);
+}
+
+#[test]
+fn c7_the_limits_of_a_blade_hold_for_the_slit() {
+    let lab = lab(SLIT);
+    let me = lab.owner("test");
+    let failed = failure(me.set("slit.gap", 60.0));
+    assert_eq!(failed.kind(), ErrorKind::RangeError);
+    let text = failed.to_string();
+    assert!(text.contains("left.position: -10 mm is outside the limits"), "{text}");
+}
+
+#[test]
+fn c7_stopping_a_slit_stops_the_blade_that_moves() {
+    if skip_inline("nothing can stop a call in its middle yet") {
+        return;
+    }
+    let lab = lab(SLIT);
+    let (me, other) = (lab.owner("test"), lab.owner("somebody else"));
+    let mut follower = Follower::new(&lab, &["left", "right"]);
+    let call = me.set("slit.center", 900.0).unwrap();
+    follower.until("right is Busy: moving");
+    done(other.stop("slit"));
+    assert!(matches!(failure(Ok(call)), Failure::Stopped { .. }));
+    follower.until("right is Idle: right.position was ");
+    assert_eq!(number(me.get("left")), 18.0);
+}
+
 #[test]
 fn s4_a_chain_ends_with_the_time_of_its_root() {
     let lab = lab(LAB);

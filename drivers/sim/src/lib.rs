@@ -9,6 +9,7 @@
 //! | `oven` | `temperature` | a target that is approached slowly, with noise |
 //! | `supply` | `voltage` | programmed and measured values that differ |
 //! | `detector` | `counts` | a reading that takes time and depends on another device; arrays |
+//! | `slit` | `gap` | a device made of two others, which it moves as one |
 //!
 //! Time comes from the lab's clock and noise from a seed in the options, so the same program on the same clock sees the
 //! same numbers. Every device can be made to [misbehave](faults).
@@ -23,11 +24,15 @@ mod noise;
 mod oven;
 mod pump;
 mod shutter;
+mod slit;
 mod supply;
 
-use {detector::Detector, motion::Motion, motor::Motor, oven::Oven, pump::Pump, shutter::Shutter, supply::Supply};
+use {
+    detector::Detector, motion::Motion, motor::Motor, oven::Oven, pump::Pump, shutter::Shutter, slit::Slit,
+    supply::Supply,
+};
 
-baton_plugin_api::export_driver!(Motor, Shutter, Pump, Oven, Supply, Detector; controllers: Motion);
+baton_plugin_api::export_driver!(Motor, Shutter, Pump, Oven, Supply, Detector, Slit; controllers: Motion);
 
 #[cfg(test)]
 mod tests {
@@ -42,7 +47,7 @@ mod tests {
 
     use super::*;
 
-    fn tables() -> [TableDescription; 6] {
+    fn tables() -> [TableDescription; 7] {
         fn of<D: Device>() -> TableDescription {
             Bench::open::<D>(json!({})).unwrap().table().clone()
         }
@@ -53,6 +58,10 @@ mod tests {
             of::<Oven>(),
             of::<Supply>(),
             of::<Detector>(),
+            Bench::open::<Slit>(json!({ "left": "a", "right": "b" }))
+                .unwrap()
+                .table()
+                .clone(),
         ]
     }
 
@@ -73,6 +82,7 @@ mod tests {
             Drivable temperature rate heater | release
             Writable voltage current current_limit output measured_voltage mode | release
             Readable counts exposure spectrum frame | release
+            Drivable gap center | close release
         "#]]
         .assert_eq(&lines.concat());
     }
