@@ -3,7 +3,11 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Host, Result, Table, table::RunCommand};
+use crate::{
+    Host, Result, Table,
+    abi::{entries::finished, shim::parse_options},
+    table::RunCommand,
+};
 
 /// Stops a device from any thread, in the middle of a call; see [`Device::stopper`].
 pub type Stopper = Box<dyn Fn() -> Result<()> + Send + Sync>;
@@ -104,11 +108,14 @@ pub struct Devices<C> {
 }
 
 type OpenPart<C> = Box<dyn Fn(&mut C, &str, crate::abi::BoxHost) -> Result<crate::abi::BoxDevice> + Send>;
+type TableOfPart = Box<dyn Fn(&str) -> Result<crate::description::TableDescription> + Send>;
 
 pub(crate) struct DeviceRow<C> {
     pub(crate) name: &'static str,
     pub(crate) options: fn() -> schemars::Schema,
     pub(crate) description: fn(&mut Vec<String>, &str) -> crate::description::TableDescription,
+    /// The table of a device with these options, where it depends on them.
+    pub(crate) table: Option<TableOfPart>,
     pub(crate) open: OpenPart<C>,
 }
 
@@ -129,14 +136,36 @@ impl<C: Controller> Devices<C> {
             name,
             options: crate::abi::shim::schema_of::<O>,
             description: crate::table::describe::<P>,
+            table: None,
             open: Box::new(move |controller, options, host| {
-                let part = open(
-                    controller,
-                    crate::abi::shim::parse_options(options)?,
-                    Host::from_raw(host),
-                )?;
+                let part = open(controller, parse_options(options)?, Host::from_raw(host))?;
                 let mut table = Table::new();
                 P::table(&mut table);
+                Ok(crate::abi::shim::boxed(part, table))
+            }),
+        });
+    }
+
+    /// As [`device`](Self::device), for a type whose table depends on the options, as that of an instrument that is
+    /// described in a file: `table` says it, and opens nothing. [`Part::table`] says what all devices of the type have.
+    pub fn device_from_options<P: Part, O: DeserializeOwned + JsonSchema + 'static>(
+        &mut self,
+        name: &'static str,
+        open: impl Fn(&mut C, O, Host) -> Result<P> + Send + 'static,
+        table: fn(&O, &mut Table<P>) -> Result<()>,
+    ) {
+        let table_for = move |options: &O| finished(name, |described| table(options, described));
+        self.rows.push(DeviceRow {
+            name,
+            options: crate::abi::shim::schema_of::<O>,
+            description: crate::table::describe::<P>,
+            table: Some(Box::new(move |options| {
+                Ok(table_for(&parse_options(options)?)?.description)
+            })),
+            open: Box::new(move |controller, options, host| {
+                let options = parse_options(options)?;
+                let table = table_for(&options)?;
+                let part = open(controller, options, Host::from_raw(host))?;
                 Ok(crate::abi::shim::boxed(part, table))
             }),
         });

@@ -42,9 +42,17 @@ fn describe<D: Device>(mistakes: &mut Vec<String>) -> TypeDescription {
 }
 
 pub(crate) fn table_for<D: Device>(options: &D::Options) -> Result<Table<D>> {
+    finished(D::TYPE, |table| D::table_for(options, table))
+}
+
+/// A table that depends on options, if its author has made no mistake.
+pub(crate) fn finished<P: 'static>(
+    owner: &str,
+    describe: impl FnOnce(&mut Table<P>) -> Result<()>,
+) -> Result<Table<P>> {
     let (mut table, mut mistakes) = (Table::new(), Vec::new());
-    D::table_for(options, &mut table)?;
-    table.finish(D::TYPE, &mut mistakes);
+    describe(&mut table)?;
+    table.finish(owner, &mut mistakes);
     match mistakes.is_empty() {
         true => Ok(table),
         false => Err(Error::new(ErrorKind::InternalError, mistakes.join("; "))),
@@ -65,7 +73,7 @@ pub(crate) fn open<D: Device>(options: &str, host: BoxHost) -> Result<BoxDevice>
 pub struct ControllerEntry {
     name: &'static str,
     describe: fn(&mut Vec<String>) -> ControllerDescription,
-    table: fn(&str) -> Result<TableDescription>,
+    table: fn(&str, &str) -> Result<TableDescription>,
     open: fn(&str, BoxHost) -> Result<BoxController>,
 }
 
@@ -86,7 +94,7 @@ fn describe_controller<C: Controller>(mistakes: &mut Vec<String>) -> ControllerD
         name: row.name.to_owned(),
         options: (row.options)(),
         table: (row.description)(mistakes, &format!("{}.{}", C::TYPE, row.name)),
-        dynamic: false,
+        dynamic: row.table.is_some(),
     };
     ControllerDescription {
         name: C::TYPE.to_owned(),
@@ -96,14 +104,17 @@ fn describe_controller<C: Controller>(mistakes: &mut Vec<String>) -> ControllerD
     }
 }
 
-pub(crate) fn part_table<C: Controller>(kind: &str) -> Result<TableDescription> {
+pub(crate) fn part_table<C: Controller>(kind: &str, options: &str) -> Result<TableDescription> {
     let devices = Devices::<C>::of();
     let row = devices
         .rows
         .iter()
         .find(|row| row.name == kind)
         .ok_or_else(|| unknown_type(C::TYPE, kind))?;
-    Ok((row.description)(&mut Vec::new(), C::TYPE))
+    match &row.table {
+        Some(table) => table(options),
+        None => Ok((row.description)(&mut Vec::new(), C::TYPE)),
+    }
 }
 
 pub(crate) fn open_controller<C: Controller>(options: &str, host: BoxHost) -> Result<BoxController> {
@@ -184,7 +195,7 @@ pub(super) extern "C" fn describe_device<L: Library>(
     entry("describe", || {
         let table = match of.as_str() {
             "" => (device::<L>(&kind)?.table)(&options)?,
-            of => (controller::<L>(of)?.table)(&kind)?,
+            of => (controller::<L>(of)?.table)(&kind, &options)?,
         };
         Ok(serde_json::to_string(&table)?.into())
     })

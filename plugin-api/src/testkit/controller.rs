@@ -15,7 +15,7 @@ use crate::{
 /// One open controller; its devices share its clock.
 pub struct ControllerBench {
     controller: Arc<Mutex<BoxController>>,
-    table: fn(&str) -> Result<TableDescription>,
+    table: fn(&str, &str) -> Result<TableDescription>,
     world: Arc<World>,
 }
 
@@ -38,7 +38,7 @@ impl ControllerBench {
     /// # Errors
     /// As [`Bench::open`].
     pub fn device(&self, kind: &str, options: serde_json::Value) -> Result<Bench> {
-        let table = received(entry("describe", || (self.table)(kind)))?;
+        let table = received(entry("describe", || (self.table)(kind, &options.to_string())))?;
         let (controller, kind) = (Arc::clone(&self.controller), kind.to_owned());
         let world = World::new(&kind, Arc::clone(&self.world.clock));
         let open = move |host| {

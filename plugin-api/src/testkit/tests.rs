@@ -169,6 +169,31 @@ impl Controller for Rack {
                 line: rack.line.clone(),
             })
         });
+        devices.device_from_options("card", Rack::card, Rack::channels);
+    }
+}
+
+/// How a card of the rack is fitted.
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Fitted {
+    channels: usize,
+}
+
+impl Rack {
+    fn card(&mut self, _: Fitted, _: Host) -> Result<Slot> {
+        let line = self.line.clone();
+        Ok(Slot { line })
+    }
+
+    fn channels(fitted: &Fitted, t: &mut Table<Slot>) -> Result<()> {
+        if fitted.channels > 2 {
+            return Err(Error::range("a card has two channels at most"));
+        }
+        for channel in 0..fitted.channels {
+            t.parameter(format!("channel_{channel}"))
+                .read(move |_, _| Ok(channel as i64));
+        }
+        Ok(())
     }
 }
 
@@ -195,4 +220,14 @@ fn devices_of_a_controller_share_its_line_and_its_clock() {
     first.advance(Duration::from_secs(1));
     assert_eq!(first.now(), second.now());
     assert!(rack.device("drawer", json!({})).is_err());
+}
+
+#[test]
+fn the_table_of_a_device_on_a_controller_may_follow_from_its_options() {
+    let rack = Bench::open_controller::<Rack>(json!({})).unwrap();
+    let mut card = rack.device("card", json!({ "channels": 2 })).unwrap();
+    assert_eq!(card.table().parameters.len(), 2);
+    assert_eq!(card.read("channel_1").unwrap(), Value::Int(1));
+    let error = rack.device("card", json!({ "channels": 3 })).err().unwrap();
+    assert_eq!(error.message(), "a card has two channels at most");
 }
