@@ -45,4 +45,5 @@ pub mod lab;
 pub mod owner;
 pub mod plugin;
 pub mod server;
+pub mod traffic;
 pub mod units;

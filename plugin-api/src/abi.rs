@@ -15,7 +15,7 @@ use abi_stable::{
     library::RootModule,
     package_version_strings, sabi_trait,
     sabi_types::{RRef, VersionStrings},
-    std_types::{RBox, ROption, RResult, RStr, RString},
+    std_types::{RBox, ROption, RResult, RSlice, RStr, RString},
 };
 
 pub mod array;
@@ -89,6 +89,8 @@ pub trait RawHost: Send + Sync + Clone {
     /// Nanoseconds since the Unix epoch, on the lab's clock.
     #[sabi(last_prefix_field)]
     fn now(&self) -> u64;
+    /// Tells of bytes that went over the device's line: 1 sent, 2 received.
+    fn traffic(&self, _direction: u32, _bytes: RSlice<'_, u8>) {}
 }
 
 /// The host's side of a device.

@@ -67,6 +67,35 @@ pub enum Level {
     Trace = 5,
 }
 
+/// Which way bytes went over a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Direction {
+    /// To the instrument.
+    Sent = 1,
+    /// From the instrument.
+    Received = 2,
+}
+
+impl Direction {
+    /// The direction of that number.
+    pub fn from_number(number: u32) -> Option<Self> {
+        match number {
+            1 => Some(Direction::Sent),
+            2 => Some(Direction::Received),
+            _ => None,
+        }
+    }
+
+    /// `->` or `<-`, as in a listing.
+    pub fn arrow(self) -> &'static str {
+        match self {
+            Direction::Sent => "->",
+            Direction::Received => "<-",
+        }
+    }
+}
+
 /// The host, as a device sees it for life. Cheap to clone, and works from any thread, also in the middle of a call.
 ///
 /// It reaches no other devices; only a [`Context`] does, which knows for whom and how long.
@@ -106,6 +135,12 @@ impl Host {
     /// Writes a line to the host's log, which names the device by itself.
     pub fn log(&self, level: Level, text: impl AsRef<str>) {
         self.raw.log(level as u32, text.as_ref().into());
+    }
+
+    /// Tells of bytes that went over the device's line, as they were sent or came in, whole or in pieces. They are shown
+    /// by `baton instrument try` and in the host's log at [`Level::Trace`]; where nobody looks, this costs next to nothing.
+    pub fn traffic(&self, direction: Direction, bytes: &[u8]) {
+        self.raw.traffic(direction as u32, bytes.into());
     }
 
     /// The time on the lab's clock.

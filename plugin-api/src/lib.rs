@@ -151,7 +151,7 @@ mod value;
 
 pub use abi::array::{Array, Element, ElementType};
 pub use around::{Body, Entry};
-pub use context::{Context, Host, Level, Time};
+pub use context::{Context, Direction, Host, Level, Time};
 pub use datatype::{DEFAULT_MAX_LENGTH, Datatype, Field, Member};
 pub use datum::{Datum, Structured};
 pub use description::DeviceClass;

@@ -47,7 +47,7 @@ use serde::Deserialize;
 
 pub use instrument::Instrument;
 use instrument::Write;
-use line::{Address, Line, Tcp, Uncancelled};
+use line::{Address, Line, Tcp, Traced, Uncancelled};
 use script::{Parameter, Script};
 
 /// Options of an instrument.
@@ -95,11 +95,11 @@ impl Device for Instrument {
     const TYPE: &'static str = "instrument";
     const TABLE_FROM_OPTIONS: bool = true;
 
-    fn open(options: Options, _: Host) -> Result<Self> {
+    fn open(options: Options, host: Host) -> Result<Self> {
         let (script, address) = (options.script()?, options.address()?);
         let tcp = Tcp::connect(address.clone(), script.connect_timeout, script.manner.reply_timeout)
             .map_err(|error| Error::communication(format!("cannot connect to {address}: {error}")))?;
-        let line = Line::new(address.to_string(), script.manner.clone(), tcp);
+        let line = Line::new(address.to_string(), script.manner.clone(), Traced::new(tcp, host));
         Instrument::open(line, script, &Uncancelled::OPENING)
     }
 

@@ -9,6 +9,7 @@ mod patience;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod traced;
 
 use std::{
     io,
@@ -19,6 +20,7 @@ use baton_plugin_api::{Error, Result};
 
 pub(crate) use patience::{Patience, Uncancelled};
 pub(crate) use tcp::{Address, Tcp};
+pub(crate) use traced::Traced;
 
 use crate::{template::find, text::show};
 

@@ -8,10 +8,10 @@ use std::{
 
 use abi_stable::{
     sabi_trait::TD_Opaque,
-    std_types::{RErr, RResult, RStr, RString},
+    std_types::{RErr, RResult, RSlice, RStr, RString},
 };
 use baton_plugin_api::{
-    Error, ErrorKind, Value,
+    Direction, Error, ErrorKind, Value,
     abi::{BoxHost, RawContext, RawHost, RawHost_TO, RawResult, RawValue, guard},
 };
 
@@ -28,6 +28,7 @@ use crate::{
     device::{Device, Reading, ReadingError, split_path},
     failure::{Failure, Refusal},
     owner::OwnerId,
+    traffic::escape,
 };
 
 /// A sleeping or waiting call looks this often whether it was cancelled.
@@ -347,5 +348,16 @@ impl RawHost for DeviceHost {
         self.executor
             .upgrade()
             .map_or(0, |executor| executor.now().as_nanoseconds())
+    }
+
+    fn traffic(&self, direction: u32, bytes: RSlice<'_, u8>) {
+        if !tracing::enabled!(tracing::Level::TRACE) {
+            return;
+        }
+        let name = &self.name;
+        guard::contained(|| {
+            let arrow = Direction::from_number(direction).map_or("?", Direction::arrow);
+            tracing::trace!(device = %name, "{name}: {arrow} {}", escape(&bytes));
+        });
     }
 }
