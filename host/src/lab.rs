@@ -32,7 +32,7 @@ use crate::{
     dispatcher::Dispatcher,
     executor::{Call, Caller, Executor, Label, Plan, StopReport, Turn, Worker},
     failure::{Failure, Refusal, panic_text},
-    owner::OwnerId,
+    owner::{Identity, OwnerId},
     plugin::{Drivers, Library},
 };
 
@@ -97,6 +97,11 @@ impl Lab {
     /// Somebody who acts in this lab (O1).
     pub fn owner(&self, label: impl Into<String>) -> Owner {
         Owner::new(self.clone(), OwnerId::new(label))
+    }
+
+    /// Somebody who acts in this lab, and of whom so much is known (O3).
+    pub fn known_owner(&self, identity: Identity) -> Owner {
+        Owner::new(self.clone(), OwnerId::known(identity))
     }
 
     /// What it was opened with.

@@ -16,8 +16,14 @@
 //! SECoP leaves names that begin with an underscore to each node. A request of ours carries a TOKEN that the client
 //! chooses; it comes back in the reply, or in `error__wait TOKEN […]`.
 //!
+//! Every connection founds a session, which is the owner of all that it does. Over a Unix socket the kernel says who that
+//! is; over TCP a client may say so itself, which is shown as a claim and gives no right. A session has a secret token, by
+//! which other connections join it and act as the same owner. It ends with the connection that founded it.
+//!
 //! | request | reply | errors |
 //! | --- | --- | --- |
+//! | `_introduce TOKEN {"user","host","program","pid"}`, all as one likes | `_introduced TOKEN {"owner":{"id","name","user","host","program","pid","address","claimed","since"},"token":"…"}`. What the kernel knows, no claim changes; a second introduction changes nothing | `ProtocolError`, `BadJSON` |
+//! | `_join TOKEN {"token":"…"}` | `_joined TOKEN {"owner":{…}}` | `ProtocolError`, `BadJSON`; `Impossible` if no session has that token, or no longer |
 //! | `_wait TOKEN {"call":7}` | `_resolved TOKEN {"call":7,"outcome":…,"reading":[value,{…}],"error":[class,text,{…}],"elapsed":s}` when the call resolves, without a limit. `outcome` is `done`, `failed`, `refused`, `timeout`, `stopped`, `cancelled` or `superseded`; `reading` and `error` may be `null` | `ProtocolError`, `BadJSON`; `Impossible` if this connection has not begun that call, or 256 others since |
 //! | `_cancel TOKEN {"call":7}` | `_cancelled TOKEN {"call":7}`; what the call moves is stopped | as `_wait` |
 //! | `_stop_all TOKEN {}` | `_stopped TOKEN {"devices":[{"device","outcome","error","elapsed"}]}`, at most 2.5 s later. `outcome` is `stopped`, `nothing to stop`, `cannot be stopped`, `not connected`, `no answer` or `failed` | none |
@@ -43,6 +49,7 @@ mod face;
 mod lines;
 mod neighbour;
 mod node;
+mod owners;
 mod peer;
 mod reply;
 mod request;
@@ -68,6 +75,7 @@ use self::{
     connection::Connection,
     face::{Accepted, Faces},
     node::Node,
+    owners::Owners,
     reply::{Line, Report},
     socket::Socket,
 };
@@ -87,7 +95,8 @@ do MODULE:COMMAND [ARGUMENT]    runs a command; do MODULE:stop stops, always
 activate [MODULE]               sends what is known and then what changes; deactivate ends that
 describe                        all modules with their parameters and commands, as JSON
 ping TOKEN                      pong TOKEN
-_status TOKEN, _drivers TOKEN, _stop_all TOKEN, _wait TOKEN {\"call\":N}, _cancel TOKEN {\"call\":N}";
+_status TOKEN, _drivers TOKEN, _stop_all TOKEN, _wait TOKEN {\"call\":N}, _cancel TOKEN {\"call\":N}
+_introduce TOKEN {\"user\",\"host\",\"program\",\"pid\"}, _join TOKEN {\"token\":SECRET}";
 
 /// The answer to `*IDN?`.
 fn ident() -> Arc<str> {
@@ -139,6 +148,8 @@ pub struct Server {
 struct Shared {
     lab: Lab,
     node: Node,
+    /// Those who act, by connections that are there now.
+    owners: Owners,
     /// Where clients find the lab.
     addresses: Vec<String>,
     /// How many there are.
@@ -152,6 +163,7 @@ impl Server {
         let shared = Shared {
             lab: lab.clone(),
             node: Node::new(lab),
+            owners: Owners::default(),
             addresses: names,
             connections: AtomicUsize::new(0),
         };

@@ -6,6 +6,8 @@ mod client;
 mod faces;
 #[path = "wire/motion.rs"]
 mod motion;
+#[path = "wire/owners.rs"]
+mod owners;
 #[path = "wire/robustness.rs"]
 mod robustness;
 #[path = "wire/talk.rs"]

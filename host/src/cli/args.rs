@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::client::Address;
+use super::client::{Address, Membership};
 use super::input::duration;
 
 const AFTER_HELP: &str = "\
@@ -27,16 +27,12 @@ pub(crate) struct Arguments {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "For all commands")]
 pub(crate) struct Global {
-    /// Where the host listens: host:port, or unix:/path of a socket
-    #[arg(
-        short = 'H',
-        long,
-        global = true,
-        env = "BATON_HOST",
-        default_value = "127.0.0.1:10767",
-        value_name = "ADDRESS"
-    )]
-    pub(crate) host: Address,
+    /// Where the host listens: host:port, or unix:/path of a socket [default: 127.0.0.1:10767]
+    #[arg(short = 'H', long, global = true, env = "BATON_HOST", value_name = "ADDRESS")]
+    pub(crate) host: Option<Address>,
+    /// The session to act in, as `baton lock` gives it to the command that it runs
+    #[arg(long, global = true, env = "BATON_OWNER", hide = true, hide_env_values = true)]
+    pub(crate) owner: Option<Membership>,
     /// Write JSON: one object, or for `watch` one on each line
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -7,6 +7,7 @@
 mod datainfo;
 mod description;
 mod message;
+mod ownership;
 mod transport;
 
 use std::collections::{HashMap, VecDeque};
@@ -17,10 +18,12 @@ use serde_json::Value as Json;
 pub(crate) use datainfo::{Datainfo, Number};
 pub(crate) use description::{Command, Device, Node, Parameter};
 pub(crate) use message::{Message, Reading, RemoteError, Update};
+pub(crate) use ownership::Membership;
 use transport::Link;
 pub(crate) use transport::{Address, Incoming};
 
 use super::failure::Failure;
+use crate::owner::Identity;
 
 /// How long a request may take; a SECoP node answers within 10 s, ours within 8 s.
 pub(crate) const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,6 +43,8 @@ pub(crate) struct Client {
     latest: HashMap<String, Reading>,
     tokens: u32,
     trace: bool,
+    /// What we say of ourselves as soon as we know that it is a host of ours.
+    introduction: Option<Identity>,
 }
 
 /// A request that was sent; give it to [`Client::reply`].
@@ -52,7 +57,7 @@ pub(crate) struct Pending {
 }
 
 /// What a reply may look like for each request.
-const REPLIES: [(&str, &str); 11] = [
+const REPLIES: [(&str, &str); 12] = [
     ("describe", "describing"),
     ("activate", "active"),
     ("read", "reply"),
@@ -64,6 +69,7 @@ const REPLIES: [(&str, &str); 11] = [
     ("_stop_all", "_stopped"),
     ("_status", "_status_is"),
     ("_drivers", "_drivers_are"),
+    ("_join", "_joined"),
 ];
 
 impl Client {
@@ -85,6 +91,7 @@ impl Client {
             latest: HashMap::new(),
             tokens: 0,
             trace,
+            introduction: None,
         };
         client.ident = client.shake_hands().map_err(unreachable)?;
         Ok(client)
@@ -126,10 +133,14 @@ impl Client {
     /// The node's description.
     pub(crate) fn describe(&mut self) -> Result<Node, Failure> {
         let data = self.request("describe", ".", Json::Null, "")?;
-        Node::parse(&data).map_err(|cause| Failure::Unreachable {
+        let node = Node::parse(&data).map_err(|cause| Failure::Unreachable {
             address: self.address.to_string(),
             cause: format!("its description makes no sense: {cause}"),
-        })
+        })?;
+        if node.is_baton() {
+            self.introduce()?;
+        }
+        Ok(node)
     }
 
     /// Sends a request with a fresh token and waits for the reply's data; for requests that only our hosts know.

@@ -15,9 +15,10 @@ mod stop;
 mod watch;
 
 use super::args::{Arguments, Command, Global};
-use super::client::{Client, RemoteError};
+use super::client::{Address, Client, Membership, RemoteError};
 use super::failure::Failure;
 use super::output::Output;
+use crate::owner::Identity;
 
 /// Runs the command that the arguments name.
 pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> {
@@ -29,11 +30,11 @@ pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> 
         Command::List => list::run(&mut connect(global)?, output),
         Command::Describe { path } => describe::run(&mut connect(global)?, path, output),
         Command::Get(get) => get::run(&mut connect(global)?, get, output),
-        Command::Set(set) => set::run(&mut connect(global)?, set, output),
-        Command::Call(call) => call::run(&mut connect(global)?, call, output),
+        Command::Set(set) => set::run(&mut actor(global, "baton set")?, set, output),
+        Command::Call(call) => call::run(&mut actor(global, "baton call")?, call, output),
         Command::Watch { patterns } => watch::run(&mut connect(global)?, patterns, output),
-        Command::Stop { all: true, .. } => stop::all(&mut connect(global)?, output),
-        Command::Stop { devices, .. } => stop::some(&mut connect(global)?, devices, output),
+        Command::Stop { all: true, .. } => stop::all(&mut stopper(global)?, output),
+        Command::Stop { devices, .. } => stop::some(&mut stopper(global)?, devices, output),
         Command::Status => status::run(&mut connect(global)?, output),
         Command::Drivers { folders } if folders.is_empty() => drivers::of_host(&mut connect(global)?, output),
         Command::Drivers { folders } => drivers::of_folders(folders, output),
@@ -41,8 +42,43 @@ pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> 
     }
 }
 
+/// Where the host is: where we are told, or where the session is that we belong to, or where hosts usually are.
+fn address(global: &Global) -> Address {
+    let of_session = global.owner.as_ref().map(Membership::address);
+    let told = global.host.as_ref().or(of_session);
+    told.cloned().unwrap_or_default()
+}
+
 fn connect(global: &Global) -> Result<Client, Failure> {
-    Client::connect(&global.host, global.verbose)
+    Client::connect(&address(global), global.verbose)
+}
+
+/// A connection to act by: as the owner that `BATON_OWNER` makes us, if it is one of that host, or as ourselves.
+fn actor(global: &Global, program: &str) -> Result<Client, Failure> {
+    let mut client = connect(global)?;
+    match membership(global, &client) {
+        Some(owner) => client.join(owner)?,
+        None => client.introduce_as(Identity::claim(program)),
+    }
+    Ok(client)
+}
+
+/// A connection to stop by, which needs no session: nothing may keep a stop from being sent.
+fn stopper(global: &Global) -> Result<Client, Failure> {
+    let mut client = connect(global)?;
+    let joined = membership(global, &client).map(|owner| client.join(owner));
+    if !matches!(joined, Some(Ok(()))) {
+        client.introduce_as(Identity::claim("baton stop"));
+    }
+    Ok(client)
+}
+
+/// The session that we belong to, if it is one of the host that we are connected to.
+fn membership<'a>(global: &'a Global, client: &Client) -> Option<&'a Membership> {
+    global
+        .owner
+        .as_ref()
+        .filter(|owner| owner.address() == client.address())
 }
 
 /// Whether a node answered that it does not know a request of ours; `None` is the answer of one that does.

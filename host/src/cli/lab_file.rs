@@ -7,6 +7,7 @@ use baton_plugin_api::diagnostic::Diagnostic;
 use super::failure::Failure;
 use crate::{
     config::{Files, NoDrivers, Resolution, System, resolve},
+    owner,
     plugin::{Drivers, Loader, SearchPath},
 };
 
@@ -38,7 +39,7 @@ pub(super) fn read(
     machine: Option<&str>,
     against: Against,
 ) -> Result<LabFile, Failure> {
-    let machine = machine.map_or_else(hostname, str::to_owned);
+    let machine = machine.map_or_else(owner::machine, str::to_owned);
     let files = match Files::read(path) {
         Ok(files) => files,
         Err(diagnostics) => return Ok(LabFile::unread(diagnostics)),
@@ -66,9 +67,4 @@ impl LabFile {
             resolution,
         }
     }
-}
-
-/// The name of this machine, which chooses its `[host.NAME]`.
-fn hostname() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -96,6 +96,8 @@ impl Connection {
                 return "does not read what it asked for".to_owned();
             }
         };
+        // Whoever sends no more gives back what it has; answers are still owed to it.
+        session.leave();
         let owed = async {
             while session.has_pending() {
                 tokio::select! {

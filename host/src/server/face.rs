@@ -5,6 +5,7 @@ use std::{future::pending, io, net::TcpListener as StdTcpListener, time::Duratio
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::{peer, socket::Socket};
+use crate::owner::Identity;
 
 /// After an error in taking a connection, such as too many open files, it is tried again after this time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -77,8 +78,8 @@ async fn accept_unix(listener: Option<&UnixListener>) -> io::Result<Accepted> {
 }
 
 impl Accepted {
-    /// Who is at the other end, for people.
-    pub(super) fn peer(&self) -> String {
+    /// Who is at the other end.
+    pub(super) fn peer(&self) -> Identity {
         match self {
             Accepted::Tcp(stream) => peer::of_tcp(stream),
             Accepted::Unix(stream) => peer::of_unix(stream),

@@ -8,6 +8,7 @@ mod answers;
 mod calls;
 mod commands;
 mod custom;
+mod ownership;
 mod parameters;
 mod updates;
 
@@ -23,12 +24,14 @@ use calls::Calls;
 
 use super::{
     Shared,
+    owners::WireOwner,
     reply::{self, Line, Report},
     request::Request,
 };
 use crate::{
     dispatcher::{Bounds, Policy, Queue, SubscriptionId},
     lab::Owner,
+    owner::Identity,
 };
 
 /// Every request is answered within this time; clients give up after 10 s (W1).
@@ -50,6 +53,10 @@ pub(super) struct Session {
     shared: Arc<Shared>,
     /// Acts for the client (O1).
     owner: Owner,
+    /// The session in which it does so, its own or one that it has joined (O2).
+    acts_in: Arc<WireOwner>,
+    /// Whether that is its own.
+    is_founder: bool,
     queue: Arc<Outbound>,
     answers: Answers,
     calls: Calls,
@@ -58,15 +65,18 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// A session of a client that shows itself as `label`.
-    pub(super) fn new(shared: &Arc<Shared>, label: String) -> Session {
+    /// A session of a client of whom so much is known.
+    pub(super) fn new(shared: &Arc<Shared>, identity: Identity) -> Session {
         // Each thing that there is to be told waits once between two replies; readings are replaced, not queued up.
         let bounds = Bounds {
             entries: 4096 + 4 * shared.node.topics(),
             bytes: QUEUE_BYTES,
         };
+        let acts_in = shared.owners.found(shared.lab.known_owner(identity));
         Session {
-            owner: shared.lab.owner(label),
+            owner: acts_in.owner().clone(),
+            acts_in,
+            is_founder: true,
             shared: Arc::clone(shared),
             queue: Arc::new(Queue::new(Policy::Latest, bounds)),
             answers: Answers::default(),
@@ -147,6 +157,8 @@ impl Session {
             "_stop_all" => self.stop_all(request),
             "_status" => self.status(request),
             "_drivers" => self.drivers(request),
+            "_introduce" => self.introduce(request),
+            "_join" => self.join(request),
             _ => {
                 let text = format!("there is no request `{action}`; try `help`");
                 self.fail(request, Report::protocol(text));
@@ -210,6 +222,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.leave();
         self.unsubscribe_all();
     }
 }

@@ -206,3 +206,49 @@ fn stop_reports_each_device() {
         "#]],
     );
 }
+
+#[test]
+fn o2_baton_owner_makes_us_act_in_the_session_of_somebody_else() {
+    let run = |owner: &str, arguments: &[&str]| {
+        let host = fake::start();
+        let mut command = baton(&host.address, arguments);
+        command.env("BATON_OWNER", owner.replace("HERE", &host.address));
+        if owner.ends_with("HERE") {
+            // The session knows where its host is.
+            command.env_remove("BATON_HOST");
+        }
+        transcript(command.spawn().unwrap())
+    };
+    let joined = run("c0ffee@HERE", &["set", "stage", "2", "-v"]);
+    expect![[r#"
+        ! > *IDN?
+        ! < ISSE&SINE2020,SECoP,V2019-09-16,v1.0
+        ! > _join t1 {"token":"c0ffee"}
+        ! < _joined t1 {"owner":{}}
+        ! > describe
+    "#]]
+    .assert_eq(&first_lines(&joined, 5));
+    expect![[r#"
+        ! error: BATON_OWNER: no session has this token; it ends with the connection that founded it
+        [exit 1]
+    "#]]
+    .assert_eq(&run("decaf@HERE", &["set", "stage", "2"]));
+    // A stop needs no session.
+    assert!(run("decaf@HERE", &["stop", "stage"]).starts_with("DEVICE  OUTCOME"));
+    // On another host than the session's we are ourselves.
+    assert_eq!(
+        run("decaf@127.0.0.1:1", &["set", "stage", "2"]),
+        "stage.position 2.000 mm\n"
+    );
+    let wrong = run("decaf", &["set", "stage", "2"]);
+    assert!(
+        wrong.contains("expected TOKEN@ADDRESS") && wrong.ends_with("[exit 2]\n"),
+        "{wrong}"
+    );
+}
+
+fn first_lines(text: &str, count: usize) -> String {
+    // Only messages: what goes to standard output is written before them here.
+    let lines = text.lines().filter(|line| line.starts_with('!')).take(count);
+    lines.map(|line| format!("{line}\n")).collect()
+}

@@ -151,6 +151,23 @@ impl Session {
             }
             ("do", "pump:_dispense") => self.send("done", on, self.taken(json!(7))),
             ("_wait", token) => self.wait(token, &data),
+            ("_introduce", token) => {
+                assert!(
+                    data["program"]
+                        .as_str()
+                        .is_some_and(|program| program.starts_with("baton "))
+                );
+                assert!(
+                    data["pid"].is_u64() && data["user"].is_string() && data["host"].is_string(),
+                    "{data}"
+                );
+                self.send("_introduced", token, json!({ "owner": {}, "token": "c0ffee" }));
+            }
+            ("_join", token) if data["token"] == "c0ffee" => self.send("_joined", token, json!({ "owner": {} })),
+            ("_join", token) => {
+                let text = "no session has this token; it ends with the connection that founded it";
+                self.send("error__join", token, json!(["Impossible", text, {}]));
+            }
             ("_stop_all", token) => self.send("_stopped", token, stop_report()),
             ("_status", token) => self.send("_status_is", token, status()),
             ("_drivers", token) => self.send("_drivers_are", token, drivers()),

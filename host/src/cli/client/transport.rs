@@ -30,6 +30,12 @@ pub(crate) enum Address {
     Unix(PathBuf),
 }
 
+impl Default for Address {
+    fn default() -> Address {
+        Address::Tcp(format!("127.0.0.1:{DEFAULT_PORT}"))
+    }
+}
+
 impl FromStr for Address {
     type Err = String;
 

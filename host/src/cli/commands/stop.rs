@@ -22,7 +22,8 @@ struct Stopped {
 
 /// Stops every device of the lab.
 pub(super) fn all(client: &mut Client, output: Output) -> Result<(), Failure> {
-    // First of all the order itself; what there is to stop is the host's to know.
+    // First of all the order itself, and whose it is; what there is to stop is the host's to know.
+    client.introduce()?;
     let report = match unless_unknown(client.custom("_stop_all", json!({})))? {
         Some(data) => data
             .get("devices")

@@ -70,7 +70,7 @@ impl Session {
 
     /// Takes back what the host says; the driver's own command runs, if there is one.
     fn clear_errors(&mut self, request: Request<'_>, device: &Arc<Device>) -> Result<(), Report> {
-        match self.owner.clear_errors(device.name())? {
+        match self.actor()?.clear_errors(device.name())? {
             Some(call) => {
                 let command = device.command("clear_errors")?;
                 self.answer_run(request, device, command.index(), call);
@@ -90,7 +90,7 @@ impl Session {
             json => value::parse(json, &command.description().argument)
                 .map_err(|why| Report::new("WrongType", format!("{}: {why}", command.path())))?,
         };
-        let call = self.owner.call(command.path(), argument)?;
+        let call = self.actor()?.call(command.path(), argument)?;
         self.answer_run(request, device, index, call);
         Ok(())
     }

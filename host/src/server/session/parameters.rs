@@ -125,7 +125,7 @@ impl Session {
         }
         let value = value::parse(request.json()?, &parameter.description().datatype)
             .map_err(|why| Report::new("WrongType", format!("{}: {why}", parameter.path())))?;
-        let call = self.owner.set(parameter.path(), value)?;
+        let call = self.actor()?.set(parameter.path(), value)?;
         // Now, before a later write changes it.
         let target = device.target(index);
         let record = Record {
