@@ -123,7 +123,7 @@
 //! - [`Host::send`] and [`Host::publish`]: messages and readings that nobody asked for, from any thread.
 //! - [`Structured`]: enums and structs as values; [`Array`]: arrays and frames that are handed over, not copied.
 //! - Feature `testkit`: a bench that a device runs on without a host and without waiting. Feature `toml`: files of one's own,
-//!   with diagnostics that point into them.
+//!   with diagnostics that point into them. Feature `line`: lines to instruments over TCP, UDP, serial ports and Unix sockets.
 //!
 //! The package name without `baton-driver-` is the driver's name. Time is the lab's, from [`Host::now`] and [`Context::now`]:
 //! it is virtual in tests.
@@ -138,6 +138,8 @@ mod device;
 #[cfg(feature = "toml")]
 pub mod diagnostic;
 mod error;
+#[cfg(feature = "line")]
+pub mod line;
 mod mistakes;
 mod options;
 mod shared;
