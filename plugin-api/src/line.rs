@@ -27,7 +27,7 @@
 //!
 //! A [`Transport`] carries bytes and knows nothing of lines or frames. It is used from one thread, waits as long as it is
 //! told and no longer, and is told to connect anew by whoever has lost the thread of the conversation. [`Traced`] shows to
-//! others what goes over it; `Scripted` (feature `testkit`) is one for tests.
+//! others what goes over it, [`Host::traffic`](crate::Host::traffic) as a rule; `Scripted` (feature `testkit`) is one for tests.
 
 mod address;
 mod datagram;
@@ -46,7 +46,7 @@ use std::{io, time::Duration};
 pub use address::{Address, BadAddress, Flow, Parity, SerialAddress};
 #[cfg(any(test, feature = "testkit"))]
 pub use scripted::{Scripted, Step};
-pub use traced::{Direction, Traced};
+pub use traced::Traced;
 
 /// What carries bytes to an instrument and back.
 pub trait Transport: Send {

@@ -41,13 +41,16 @@ mod text;
 
 use std::time::Duration;
 
-use baton_plugin_api::{Context, Device, Error, ErrorKind, FilePath, Host, Result, Table, Value, export_driver};
+use baton_plugin_api::{
+    Context, Device, Error, ErrorKind, FilePath, Host, Result, Table, Value, export_driver,
+    line::{Address, BadAddress, Limits, Traced, Transport},
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use instrument::Instrument;
 use instrument::Write;
-use line::{Address, Line, Tcp, Traced, Uncancelled};
+use line::{Line, Uncancelled};
 use script::{Parameter, Script};
 
 /// Options of an instrument.
@@ -57,7 +60,9 @@ pub struct Options {
     /// The instrument file, which says what to send and what comes back.
     #[schemars(extend("fileSchema" = file::schema()))]
     file: FilePath,
-    /// Where the instrument listens: `"tcp://192.168.1.20:5000"`.
+    /// Where the instrument is: `"tcp://192.168.1.20:5000"`, `"udp://192.168.1.20:2000"`,
+    /// `"serial:///dev/ttyUSB0?baud=9600&data=8&parity=none&stop=1&flow=none"`, `"unix:///run/bath.socket"`, or
+    /// `"pty:///tmp/bath"` for a pseudo-terminal.
     address: String,
     /// How long it may take to reply, instead of what the instrument file says.
     #[schemars(extend("unit" = "s"), range(min = 0.001, max = 3600.0))]
@@ -80,8 +85,14 @@ impl Options {
     }
 
     fn address(&self) -> Result<Address> {
-        Address::parse(&self.address).map_err(|wrong| Error::new(ErrorKind::WrongType, wrong))
+        let read = self.address.parse();
+        read.map_err(|wrong: BadAddress| Error::new(ErrorKind::WrongType, wrong.to_string()))
     }
+}
+
+/// Lets the host see what goes over a line.
+fn traced(transport: Box<dyn Transport>, host: Host) -> impl Transport {
+    Traced::new(transport, move |direction, bytes: &[u8]| host.traffic(direction, bytes))
 }
 
 fn seconds(option: Option<f64>) -> Result<Option<Duration>> {
@@ -97,9 +108,18 @@ impl Device for Instrument {
 
     fn open(options: Options, host: Host) -> Result<Self> {
         let (script, address) = (options.script()?, options.address()?);
-        let tcp = Tcp::connect(address.clone(), script.connect_timeout, script.manner.reply_timeout)
+        let limits = Limits {
+            connect: script.connect_timeout,
+            send: script.manner.reply_timeout,
+        };
+        let transport = address
+            .connect(&limits)
             .map_err(|error| Error::communication(format!("cannot connect to {address}: {error}")))?;
-        let line = Line::new(address.to_string(), script.manner.clone(), Traced::new(tcp, host));
+        let line = Line::new(
+            address.to_string(),
+            script.manner.clone(),
+            Box::new(traced(transport, host)),
+        );
         Instrument::open(line, script, &Uncancelled::OPENING)
     }
 

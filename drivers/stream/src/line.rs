@@ -6,21 +6,17 @@
 //! be a line, is closed for good: the host then opens the device again, with its own back-off.
 
 mod patience;
-mod tcp;
 #[cfg(test)]
 mod tests;
-mod traced;
 
 use std::{
     io,
     time::{Duration, Instant},
 };
 
-use baton_plugin_api::{Error, Result};
+use baton_plugin_api::{Error, Result, line::Transport};
 
 pub(crate) use patience::{Patience, Uncancelled};
-pub(crate) use tcp::{Address, Tcp};
-pub(crate) use traced::Traced;
 
 use crate::{template::find, text::show};
 
@@ -32,21 +28,6 @@ const MOST_UNASKED: usize = 16 * MOST_REPLY;
 
 /// How long one wait lasts, so that a cancelled call ends soon.
 const SLICE: Duration = Duration::from_millis(50);
-
-/// What carries the bytes of a line.
-pub(crate) trait Transport: Send {
-    /// Sends all of `bytes`.
-    fn send(&mut self, bytes: &[u8]) -> io::Result<()>;
-
-    /// Appends to `received` what has come in, waiting at most so long for the first of it. `Ok(0)` if nothing came.
-    ///
-    /// # Errors
-    /// If the other side has closed the line, or it broke.
-    fn receive(&mut self, received: &mut Vec<u8>, wait: Duration) -> io::Result<usize>;
-
-    /// Ends what there was and begins anew, so that nothing of before can come in any more.
-    fn reconnect(&mut self) -> io::Result<()>;
-}
 
 /// How a line is spoken.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,12 +56,12 @@ pub(crate) struct Line {
 
 impl Line {
     /// A line over a transport that is connected.
-    pub(crate) fn new(name: String, manner: Manner, transport: impl Transport + 'static) -> Self {
+    pub(crate) fn new(name: String, manner: Manner, transport: Box<dyn Transport>) -> Self {
         Line {
             name,
             manner,
             broken: None,
-            transport: Box::new(transport),
+            transport,
             received: Vec::new(),
             debt: None,
         }

@@ -11,6 +11,7 @@ use std::{
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::*;
+use crate::Direction;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

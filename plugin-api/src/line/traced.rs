@@ -3,28 +3,9 @@
 use std::{io, time::Duration};
 
 use super::Transport;
-
-/// Which way bytes go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// To the instrument.
-    Sent,
-    /// From it.
-    Received,
-}
-
-impl Direction {
-    /// `->` or `<-`, as dialogues are written.
-    pub const fn arrow(self) -> &'static str {
-        match self {
-            Direction::Sent => "->",
-            Direction::Received => "<-",
-        }
-    }
-}
+use crate::Direction;
 
 /// A transport whose bytes are shown to `sink`: what was sent as a whole, what was received piece by piece as it came.
-/// What was sent in vain is not shown.
 pub struct Traced<T, S> {
     transport: T,
     sink: S,
@@ -39,9 +20,9 @@ impl<T: Transport, S: FnMut(Direction, &[u8]) + Send> Traced<T, S> {
 
 impl<T: Transport, S: FnMut(Direction, &[u8]) + Send> Transport for Traced<T, S> {
     fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.transport.send(bytes)?;
+        // Before it is sent: the answer must not be shown first.
         (self.sink)(Direction::Sent, bytes);
-        Ok(())
+        self.transport.send(bytes)
     }
 
     fn receive(&mut self, received: &mut Vec<u8>, wait: Duration) -> io::Result<usize> {

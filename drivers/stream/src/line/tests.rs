@@ -3,7 +3,10 @@
 
 use std::{cell::Cell, net::TcpListener, sync::mpsc, thread};
 
-use baton_plugin_api::ErrorKind;
+use baton_plugin_api::{
+    ErrorKind,
+    line::{Address, Limits},
+};
 
 use super::*;
 use crate::fake::Served;
@@ -11,16 +14,15 @@ use crate::fake::Served;
 /// A line to an instrument that behaves as `instrument` says, and the end of the instrument.
 fn line_to(instrument: impl FnOnce(TcpListener) + Send + 'static) -> (Line, thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = Address::parse(&listener.local_addr().unwrap().to_string()).unwrap();
+    let address: Address = listener.local_addr().unwrap().to_string().parse().unwrap();
     let thread = thread::spawn(move || instrument(listener));
     let manner = Manner {
         send_terminator: b"\n".to_vec(),
         reply_terminator: b"\r\n".to_vec(),
         reply_timeout: Duration::from_millis(80),
     };
-    let limit = Duration::from_secs(5);
-    let tcp = Tcp::connect(address, limit, limit).unwrap();
-    (Line::new("the instrument".into(), manner, tcp), thread)
+    let transport = address.connect(&Limits::default()).unwrap();
+    (Line::new("the instrument".into(), manner, transport), thread)
 }
 
 /// For tests in which the reply is sure to come: nobody else's load may make it late.
