@@ -13,6 +13,7 @@ mod inbox;
 mod inline;
 mod instance;
 mod motion;
+mod noted;
 mod running;
 mod stop;
 mod stopper;
@@ -39,6 +40,7 @@ pub use stop::StopReport;
 pub(crate) use submit::Caller;
 
 use crate::{
+    audit::Audit,
     clock::{Clock, Time},
     config::Execution,
     device::{Device, Reading, Registry},
@@ -61,6 +63,8 @@ pub(crate) struct Executor {
     threads: Mutex<Vec<Running>>,
     inline: inline::Inline,
     counters: CallCounters,
+    /// Set before anything can be asked.
+    audit: OnceLock<Arc<Audit>>,
 }
 
 /// A thread, and the name of the worker that it runs.
@@ -167,6 +171,7 @@ impl Executor {
             threads: Mutex::new(Vec::new()),
             inline: inline::Inline::default(),
             counters: CallCounters::default(),
+            audit: OnceLock::new(),
         })
     }
 
@@ -222,7 +227,8 @@ impl Executor {
     /// Resolves a call and counts how it ended; `false` if it was resolved before.
     fn resolve(&self, call: &CallCore<Reading>, outcome: Result<Reading, Failure>) -> bool {
         let done = outcome.is_ok();
-        let first = call.resolve(outcome, self.now());
+        let now = self.now();
+        let first = call.resolve_noting(outcome, now, |outcome| self.note_ended(call, outcome, now));
         if first {
             self.counters.count(done);
         }

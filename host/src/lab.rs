@@ -16,6 +16,7 @@ mod status;
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -26,6 +27,7 @@ pub use owner::Owner;
 pub use status::{CallCount, DeviceCount, Down, Inside, LabStatus, StuckWorker};
 
 use crate::{
+    audit::Audit,
     clock::Clock,
     config::{DeviceConfig, Execution, LabConfig, OnExit},
     device::{Device, Registry},
@@ -56,6 +58,9 @@ pub enum OpenError {
     /// A driver that the config names is not there.
     #[error("{device} needs the driver `{driver}`, which was not found")]
     NoDriver { device: String, driver: String },
+    /// What is done in it could not be noted.
+    #[error("the audit log {}: {error}", path.display())]
+    Audit { path: PathBuf, error: std::io::Error },
     /// The system gave no thread.
     #[error("no thread for a worker: {0}")]
     Thread(#[from] std::io::Error),
@@ -78,6 +83,14 @@ impl Lab {
         let (workers, plans, devices) = lay_out(&config, &drivers, &dispatcher, clock.now())?;
         let since = clock.now();
         let executor = Executor::new(clock, config.host.execution, workers, Registry::new(devices));
+        if let Some(path) = &config.host.audit {
+            let audit = Audit::open(path, config.host.execution);
+            let failed = |error| OpenError::Audit {
+                path: path.clone(),
+                error,
+            };
+            executor.set_audit(Arc::new(audit.map_err(failed)?));
+        }
         executor.start(plans)?;
         Ok(Lab {
             inner: Arc::new(Inner {
@@ -245,6 +258,9 @@ impl Inner {
         };
         let stopped = self.executor.stop_all(&devices, &caller);
         let hung = self.executor.close(CLOSE_LIMIT);
+        if let Some(audit) = self.executor.audit() {
+            audit.close();
+        }
         Closed { stopped, hung }
     }
 }

@@ -34,6 +34,7 @@
 //! # }
 //! ```
 
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -27,7 +27,7 @@
 //! | `_wait TOKEN {"call":7}` | `_resolved TOKEN {"call":7,"outcome":…,"reading":[value,{…}],"error":[class,text,{…}],"elapsed":s}` when the call resolves, without a limit. `outcome` is `done`, `failed`, `refused`, `timeout`, `stopped`, `cancelled` or `superseded`; `reading` and `error` may be `null` | `ProtocolError`, `BadJSON`; `Impossible` if this connection has not begun that call, or 256 others since |
 //! | `_cancel TOKEN {"call":7}` | `_cancelled TOKEN {"call":7}`; what the call moves is stopped | as `_wait` |
 //! | `_stop_all TOKEN {}` | `_stopped TOKEN {"devices":[{"device","outcome","error","elapsed"}]}`, at most 2.5 s later. `outcome` is `stopped`, `nothing to stop`, `cannot be stopped`, `not connected`, `no answer` or `failed` | none |
-//! | `_status TOKEN {}` | `_status_is TOKEN {"lab","version","pid","since","config","listen","execution","devices":{"total","up"},"down":[{"device","since","cause"}],"stuck":[{"worker","since","inside"}],"connections","drivers","calls":{"done","failed","pending","came_back"}}` | none |
+//! | `_status TOKEN {}` | `_status_is TOKEN {"lab","version","pid","since","config","listen","execution","devices":{"total","up"},"down":[{"device","since","cause"}],"stuck":[{"worker","since","inside"}],"connections","drivers","calls":{"done","failed","pending","came_back"},"audit":{"file","lost","error"}}`; `audit` only if there is an audit log | none |
 //! | `_drivers TOKEN {}` | `_drivers_are TOKEN {"drivers":[row, …]}`, a row as [`plugin::Row`](crate::plugin::Row) has it | none |
 //!
 //! | in | key | meaning |

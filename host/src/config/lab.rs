@@ -32,6 +32,8 @@ pub struct HostConfig {
     pub listen: Option<String>,
     /// Path of the Unix socket, absolute.
     pub socket: Option<PathBuf>,
+    /// File of the audit log, absolute; `None` for no audit log.
+    pub audit: Option<PathBuf>,
     /// Folders with drivers, absolute.
     pub drivers: Vec<PathBuf>,
     /// Where calls run.

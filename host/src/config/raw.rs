@@ -44,6 +44,9 @@ pub struct RawHost {
     pub listen: Option<String>,
     /// Path of a Unix socket to serve on, relative to the folder of the config.
     pub socket: Option<String>,
+    /// File in which every write, command, stop and lock is noted with who did it and how it ended, one JSON object on each
+    /// line; relative to the folder of the config. None if not given.
+    pub audit: Option<String>,
     /// Folders with drivers, relative to the folder of the config. They are searched before all others.
     pub drivers: Option<Vec<String>>,
     /// Whether devices have worker threads. `false` runs every call where it is made, for tests.

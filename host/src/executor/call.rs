@@ -5,14 +5,14 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
-use crate::{clock::Time, device::Reading, failure::Failure, owner::OwnerId};
+use crate::{audit::Asked, clock::Time, device::Reading, failure::Failure, owner::OwnerId};
 
 /// A write, a command, a fresh read, or a function of the user's on its way (C1).
 ///
@@ -32,6 +32,8 @@ pub(crate) struct CallCore<T> {
     pub(crate) owner: OwnerId,
     pub(crate) accepted: Time,
     cancelled: AtomicBool,
+    /// What it was asked for, where an audit log wants to know.
+    pub(crate) asked: OnceLock<Box<Asked>>,
     /// The done share of the call in the bits of an `f64`.
     progress: AtomicU64,
     state: Mutex<State<T>>,
@@ -118,6 +120,7 @@ impl<T: Clone> Call<T> {
                 owner,
                 accepted,
                 cancelled: AtomicBool::new(false),
+                asked: OnceLock::new(),
                 progress: AtomicU64::new(0),
                 state: Mutex::new(state),
                 changed: Condvar::new(),
@@ -276,18 +279,29 @@ impl<T> CallCore<T> {
     /// Sets the second mark; `false` if it was set before, by whoever was first. A value that comes after the caller has
     /// cancelled is none (C4).
     pub(crate) fn resolve(&self, outcome: Result<T, Failure>, now: Time) -> bool {
+        self.resolve_noting(outcome, now, |_| {})
+    }
+
+    /// The same; `note` sees how it ended before anybody who waits does. It must not wait itself.
+    pub(crate) fn resolve_noting(
+        &self,
+        outcome: Result<T, Failure>,
+        now: Time,
+        note: impl FnOnce(&Result<T, Failure>),
+    ) -> bool {
         let mut state = self.lock();
         if state.outcome.is_some() {
             return false;
         }
         state.taken = true;
         state.resolved = Some(now);
-        state.outcome = Some(match outcome {
+        let outcome = state.outcome.insert(match outcome {
             Ok(_) if self.is_cancelled() => Err(Failure::Cancelled {
                 path: self.label.path(),
             }),
             outcome => outcome,
         });
+        note(outcome);
         let canceller = state.canceller.take();
         self.tell(state);
         drop(canceller);

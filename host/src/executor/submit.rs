@@ -128,6 +128,7 @@ impl Executor {
         let parameter = device.parameter(name)?;
         let target = parameter.check(value)?;
         let call = self.call(device, parameter.name(), "write", caller);
+        self.note_write(device, parameter, &target, &call, caller);
         let way = if device.moves(parameter) {
             Way::Motion
         } else {
@@ -158,6 +159,7 @@ impl Executor {
         let command = device.command(name)?;
         let argument = command.check(argument)?;
         let call = self.call(device, command.name(), "command", caller);
+        self.note_command(&argument, &call, caller);
         let way = way_of(command);
         let action = Action::Run {
             command: command.index(),

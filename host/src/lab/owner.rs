@@ -6,6 +6,7 @@ use baton_plugin_api::Value;
 
 use super::Lab;
 use crate::{
+    audit::{self, Asked, Entry},
     device::{Device, Reading, split_path},
     executor::{Call, Caller, StopReport},
     failure::{Failure, Refusal},
@@ -92,10 +93,10 @@ impl Owner {
     /// As [`get`](Self::get), and `ReadOnly`, `WrongType`, `WrongUnit`, `Limit`, `NotFinite`, `Busy`.
     pub fn set(&self, path: &str, value: impl Into<Value>) -> Result<Call, Refusal> {
         let (device, name) = split_path(path);
-        let device = self.lab.device(device)?;
-        self.lab
-            .executor()
-            .submit_write(device, name, value.into(), &self.caller())
+        self.noted("write", path, value.into(), |value| {
+            let device = self.lab.device(device)?;
+            self.lab.executor().submit_write(device, name, value, &self.caller())
+        })
     }
 
     /// Runs a command with an argument (`Value::Unit` for none). The reading that it resolves to is its result.
@@ -104,10 +105,34 @@ impl Owner {
     /// As [`get`](Self::get), and `NoSuchCommand`, `WrongType`, `WrongUnit`, `Busy`.
     pub fn call(&self, path: &str, argument: impl Into<Value>) -> Result<Call, Refusal> {
         let (device, name) = split_path(path);
-        let device = self.lab.device(device)?;
-        self.lab
-            .executor()
-            .submit_command(device, name, argument.into(), &self.caller())
+        self.noted("command", path, argument.into(), |argument| {
+            let device = self.lab.device(device)?;
+            self.lab
+                .executor()
+                .submit_command(device, name, argument, &self.caller())
+        })
+    }
+
+    /// Makes a request, and has it noted if it is refused (X5); what is accepted is noted when it has ended.
+    fn noted(
+        &self,
+        event: &'static str,
+        path: &str,
+        value: Value,
+        request: impl FnOnce(Value) -> Result<Call, Refusal>,
+    ) -> Result<Call, Refusal> {
+        let Some(audit) = self.lab.executor().audit() else {
+            return request(value);
+        };
+        let (asked, time) = (audit::shown(&value), self.lab.clock().now());
+        request(value).inspect_err(|refusal| {
+            let asked = Asked {
+                new: asked,
+                ..Asked::default()
+            };
+            let entry = Entry::new(event, self.id.clone(), path, time).asked(asked);
+            audit.record(entry.refused(refusal.to_string()));
+        })
     }
 
     /// Stops a device, past every queue (S1, S2). Whatever was on its way ends as `Stopped`. The call resolves when the

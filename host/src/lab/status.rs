@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use serde::Serialize;
 
 use super::Lab;
-use crate::{config::Execution, device::Connection};
+use crate::{audit::AuditStatus, config::Execution, device::Connection};
 
 /// How a lab is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -26,6 +26,9 @@ pub struct LabStatus {
     pub stuck: Vec<StuckWorker>,
     /// Calls since it was opened.
     pub calls: CallCount,
+    /// How the audit log is doing, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<AuditStatus>,
 }
 
 /// How many devices there are.
@@ -125,6 +128,7 @@ impl Lab {
                 came_back: counters.came_back.load(Ordering::Relaxed),
                 pending,
             },
+            audit: self.executor().audit().map(|audit| audit.status()),
         }
     }
 }

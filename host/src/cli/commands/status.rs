@@ -78,6 +78,14 @@ fn of_host(address: &str, status: &Json) -> Vec<(String, String)> {
         ("connections", part("/connections")),
         ("calls", calls),
     ]);
+    if status.get("audit").is_some() {
+        let problem = match (part("/audit/error").as_str(), part("/audit/lost").as_str()) {
+            ("-", "0") => String::new(),
+            ("-", lost) => format!("; {lost} entries are missing"),
+            (error, lost) => format!("; cannot be written: {error}; {lost} entries are missing"),
+        };
+        facts.push(("audit log", format!("{}{problem}", part("/audit/file"))));
+    }
     for stuck in list("stuck") {
         let text = |name: &str| stuck.get(name).map(plain).unwrap_or_default();
         let fact = format!("{} since {}: in {}", text("worker"), since(stuck), text("inside"));

@@ -71,6 +71,7 @@ impl<'a> Resolver<'a> {
         HostConfig {
             listen,
             socket: raw.socket.map(|path| folder.join(path)),
+            audit: raw.audit.map(|path| folder.join(path)),
             drivers: raw
                 .drivers
                 .unwrap_or_default()

@@ -1,0 +1,284 @@
+//! The audit log: who did what, when, and how it ended (X5). One JSON object on each line.
+//!
+//! | key | meaning |
+//! | --- | --- |
+//! | `time` | when it was asked, RFC 3339 |
+//! | `event` | `write`, `command`, `stop`, `re-opening`, …; `lost` says by its `count` that so many entries before it are missing |
+//! | `owner`, `owner_id` | who, as others see it, and a number that is the same in messages and on the wire |
+//! | `path` | what it was done to |
+//! | `old`, `new` | the readback before, and the value or argument that was asked for; `null` where there is none |
+//! | `outcome` | `done`, `refused` (nothing was touched), `failed`, `timeout`, `stopped`, `cancelled`, `superseded` |
+//! | `error` | the text, if it was not done |
+//! | `elapsed` | seconds from asking to the end |
+//! | `call`, `through` | number of the call; the devices whose calls it was made from, outermost first |
+//!
+//! Entries are written by a thread of their own, so no call ever waits for a disk. What comes faster than it can be written
+//! is counted and the count is written instead. A file that somebody has moved away is begun anew; one that grows too large
+//! moves away by itself. In inline execution there is no thread, and entries are written where they arise.
+
+mod entry;
+mod file;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+pub(crate) use entry::{Asked, Entry, shown};
+use file::LogFile;
+
+use crate::config::Execution;
+
+/// So many entries wait for a slow disk; what comes then is lost.
+const WAITING_MAX: usize = 16_384;
+/// How long closing waits for a slow disk.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// An audit log at work.
+pub(crate) struct Audit {
+    shared: Arc<Shared>,
+    path: PathBuf,
+    /// `None` in inline execution, and once it is closed.
+    writer: Mutex<Option<JoinHandle<()>>>,
+    execution: Execution,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// Something waits, or it is to end.
+    filled: Condvar,
+    file: Mutex<LogFile>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Oldest first.
+    waiting: Vec<Entry>,
+    /// Entries that were lost and not told of yet.
+    lost: u64,
+    lost_ever: u64,
+    closed: bool,
+}
+
+/// How an audit log is doing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AuditStatus {
+    /// The file.
+    pub file: PathBuf,
+    /// Entries that were lost because they came too fast or could not be written.
+    pub lost: u64,
+    /// Why it cannot be written at the moment.
+    pub error: Option<String>,
+}
+
+impl Audit {
+    /// Opens the file and, in threaded execution, starts the thread that writes it.
+    ///
+    /// # Errors
+    /// If the file cannot be written, or the system gives no thread.
+    pub(crate) fn open(path: &Path, execution: Execution) -> io::Result<Audit> {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            filled: Condvar::new(),
+            file: Mutex::new(LogFile::open(path)?),
+        });
+        let writer = match execution {
+            Execution::Inline => None,
+            Execution::Threaded => {
+                let shared = Arc::clone(&shared);
+                let thread = std::thread::Builder::new().name("baton audit".into());
+                Some(thread.spawn(move || shared.write_all())?)
+            }
+        };
+        Ok(Audit {
+            shared,
+            path: path.to_owned(),
+            writer: Mutex::new(writer),
+            execution,
+        })
+    }
+
+    /// Takes an entry. Never waits for the disk, but in inline execution.
+    pub(crate) fn record(&self, entry: Entry) {
+        {
+            let mut state = lock(&self.shared.state);
+            if state.closed || state.waiting.len() >= WAITING_MAX {
+                state.lose(1);
+                return;
+            }
+            state.waiting.push(entry);
+        }
+        match self.execution {
+            Execution::Threaded => self.shared.filled.notify_one(),
+            Execution::Inline => self.shared.write(self.shared.take()),
+        }
+    }
+
+    /// Writes what waits and takes no more. Waits at most two seconds for the disk.
+    pub(crate) fn close(&self) {
+        lock(&self.shared.state).closed = true;
+        self.shared.filled.notify_one();
+        let Some(writer) = lock(&self.writer).take() else {
+            return;
+        };
+        let deadline = Instant::now() + CLOSE_LIMIT;
+        while !writer.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        match writer.is_finished() {
+            // It does not panic; there is nothing to hand on.
+            true => drop(writer.join()),
+            false => tracing::error!(
+                "{}: the disk is too slow; the last entries may be missing",
+                self.path.display()
+            ),
+        }
+    }
+
+    /// How it is doing.
+    pub(crate) fn status(&self) -> AuditStatus {
+        // A disk that hangs must not make the status hang.
+        let error = self
+            .shared
+            .file
+            .try_lock()
+            .ok()
+            .and_then(|file| file.error().map(str::to_owned));
+        AuditStatus {
+            file: self.path.clone(),
+            lost: lock(&self.shared.state).lost_ever,
+            error,
+        }
+    }
+}
+
+impl Drop for Audit {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// What is taken out at a time: how many entries were lost before, and those that wait.
+type Batch = (u64, Vec<Entry>);
+
+impl Shared {
+    /// Writes until it is closed and nothing waits.
+    fn write_all(&self) {
+        while let Some(batch) = self.next() {
+            self.write(batch);
+        }
+    }
+
+    fn next(&self) -> Option<Batch> {
+        let mut state = lock(&self.state);
+        while state.waiting.is_empty() && !state.closed {
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let ended = state.waiting.is_empty() && state.closed;
+        (!ended).then(|| state.take())
+    }
+
+    fn take(&self) -> Batch {
+        lock(&self.state).take()
+    }
+
+    fn write(&self, (lost, entries): Batch) {
+        let mut text = String::new();
+        if lost > 0 {
+            text.push_str(&entry::lost(lost));
+        }
+        for entry in &entries {
+            entry.push_to(&mut text);
+        }
+        if !lock(&self.file).append(&text) {
+            let mut state = lock(&self.state);
+            state.lose(entries.len() as u64);
+            state.lost += lost;
+        }
+    }
+}
+
+impl State {
+    fn take(&mut self) -> Batch {
+        (std::mem::take(&mut self.lost), std::mem::take(&mut self.waiting))
+    }
+
+    fn lose(&mut self, count: u64) {
+        self.lost += count;
+        self.lost_ever += count;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics while one is held.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value as Json;
+
+    use super::*;
+    use crate::{clock::Time, owner::OwnerId};
+
+    fn entry(path: &str) -> Entry {
+        Entry::new("write", OwnerId::new("ana"), path, Time::from_nanoseconds(0))
+    }
+
+    fn lines(path: &Path) -> Vec<Json> {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("a line is JSON"))
+            .collect()
+    }
+
+    #[test]
+    fn x5_what_was_recorded_is_in_the_file_when_it_is_closed() {
+        for execution in [Execution::Threaded, Execution::Inline] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("audit.jsonl");
+            let audit = Audit::open(&path, execution).unwrap();
+            for n in 0..1000 {
+                audit.record(entry(&n.to_string()));
+            }
+            audit.close();
+            let paths: Vec<_> = lines(&path).iter().map(|line| line["path"].clone()).collect();
+            assert_eq!(paths, (0..1000).map(|n| Json::from(n.to_string())).collect::<Vec<_>>());
+            // The next host goes on behind it.
+            drop(Audit::open(&path, execution).unwrap());
+            assert_eq!(lines(&path).len(), 1000);
+        }
+    }
+
+    #[test]
+    fn x5_a_disk_that_stands_still_holds_up_nobody_and_what_is_lost_is_counted_in_band() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let audit = Audit::open(&path, Execution::Threaded).unwrap();
+        // Whoever has the file keeps the thread from writing, as a disk that hangs would.
+        let disk = audit.shared.file.lock().unwrap();
+        let sent = 3 * WAITING_MAX as u64;
+        (0..sent).for_each(|_| audit.record(entry("stage")));
+        let lost = lock(&audit.shared.state).lost_ever;
+        assert!(lost > 0 && lost < sent, "{lost}");
+        drop(disk);
+        while !lock(&audit.shared.state).waiting.is_empty() {
+            std::thread::yield_now();
+        }
+        audit.record(entry("last"));
+        audit.close();
+        let lines = lines(&path);
+        let told: u64 = lines.iter().filter_map(|line| line["count"].as_u64()).sum();
+        assert_eq!(told, lost);
+        assert_eq!(
+            lines.len() as u64,
+            sent + 1 - lost + lines.iter().filter(|line| line["event"] == "lost").count() as u64
+        );
+        assert_eq!(lines.last().unwrap()["path"], "last");
+    }
+}
