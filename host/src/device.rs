@@ -11,14 +11,16 @@ mod path;
 mod reading;
 mod registry;
 mod state;
+mod wait;
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use baton_plugin_api::{DeviceClass, Status, Time, Value};
 
+use change::Aftermath;
 pub(crate) use change::Change;
 pub use format::format_value;
 pub use parameter::{Command, Parameter};
@@ -27,6 +29,7 @@ pub use reading::{LastReading, Quality, Reading, ReadingError};
 pub use registry::Registry;
 pub use state::{Connection, Counters};
 pub(crate) use state::{Counts, State, Way};
+pub(crate) use wait::Wait;
 
 use crate::{
     config::DeviceConfig,
@@ -48,6 +51,8 @@ pub struct Device {
     /// Raised by every stop; calls from before it do not begin any more (S1).
     epoch: AtomicU64,
     counts: Counts,
+    /// How many wait for each parameter, and, last, for the status: these are read more often meanwhile (D2).
+    waited: Vec<AtomicUsize>,
     dispatcher: Arc<Dispatcher>,
     state: Mutex<State>,
 }
@@ -74,6 +79,7 @@ impl Device {
             .as_ref()
             .and_then(|main| parameters.iter().position(|p| **p.name() == **main));
         let state = State::new(parameters.len(), now);
+        let waited = (0..=parameters.len()).map(|_| AtomicUsize::new(0)).collect();
         Device {
             class: config.table.class(),
             name,
@@ -85,6 +91,7 @@ impl Device {
             slot,
             epoch: AtomicU64::new(0),
             counts: Counts::default(),
+            waited,
             dispatcher,
             state: Mutex::new(state),
         }
@@ -196,15 +203,21 @@ impl Device {
     /// Changes the state; tells subscribers before anyone else can change it, and drops what was displaced afterwards.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Change<'_>) -> R) -> R {
         let mut displaced = Displaced::default();
+        let mut aftermath = Aftermath::default();
         let mut state = self.lock();
         let outcome = change(&mut Change {
             device: self,
             state: &mut state,
             displaced: &mut displaced,
+            aftermath: &mut aftermath,
         });
         drop(state);
         // What may hold the last clone of a driver's buffer is dropped here, unlocked (M2).
         drop(displaced);
+        // Whoever waited is told here: a waker is not ours.
+        if !aftermath.is_empty() {
+            self.worker.finish_waits(aftermath.ended, aftermath.to_judge);
+        }
         outcome
     }
 
@@ -280,6 +293,16 @@ impl Device {
             Quality::Good
         };
         Reading { value, time, quality }
+    }
+
+    /// How many wait for a parameter, or (`None`) for the status.
+    pub(crate) fn waited(&self, what: Option<usize>) -> &AtomicUsize {
+        &self.waited[what.unwrap_or(self.parameters.len())]
+    }
+
+    /// Whether somebody waits for anything of it.
+    pub fn is_waited_for(&self) -> bool {
+        self.waited.iter().any(|waits| waits.load(Ordering::Acquire) > 0)
     }
 
     /// What has been counted.

@@ -18,6 +18,7 @@ mod running;
 mod stop;
 mod stopper;
 mod submit;
+mod waits;
 mod watchdog;
 
 use std::{
@@ -62,6 +63,7 @@ pub(crate) struct Executor {
     /// Of the watchdog, and one for each worker with its name.
     threads: Mutex<Vec<Running>>,
     inline: inline::Inline,
+    waits: Arc<waits::Waits>,
     counters: CallCounters,
     /// Set before anything can be asked.
     audit: OnceLock<Arc<Audit>>,
@@ -170,6 +172,7 @@ impl Executor {
             closing: AtomicBool::new(false),
             threads: Mutex::new(Vec::new()),
             inline: inline::Inline::default(),
+            waits: Arc::default(),
             counters: CallCounters::default(),
             audit: OnceLock::new(),
         })
@@ -317,6 +320,7 @@ impl Executor {
             // Whatever is inside a driver is asked to end.
             self.raise_epoch(device, "the host, which is ending");
         }
+        self.close_waits();
         for worker in &self.workers {
             for job in worker.inbox.close() {
                 let device = job.call.label.device.to_string();

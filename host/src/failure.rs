@@ -121,6 +121,14 @@ pub enum Failure {
         actual: String,
         tolerance: String,
     },
+    /// What was waited for did not come in time.
+    #[error("{path} was not {wanted} within {}; it is {last}", seconds(*.limit))]
+    NotReached {
+        path: String,
+        wanted: String,
+        last: String,
+        limit: Duration,
+    },
     /// Somebody stopped the device.
     #[error("{path} was stopped by {by}")]
     Stopped { path: String, by: String },
@@ -192,7 +200,7 @@ impl Failure {
         match self {
             Failure::Refused(refusal) => refusal.kind(),
             Failure::Driver { error, .. } => error.kind(),
-            Failure::Timeout { .. } => ErrorKind::Timeout,
+            Failure::Timeout { .. } | Failure::NotReached { .. } => ErrorKind::Timeout,
             Failure::Missed { .. } => ErrorKind::HardwareError,
             Failure::Stopped { .. } | Failure::Cancelled { .. } | Failure::Superseded { .. } => ErrorKind::Cancelled,
             Failure::Panicked { .. } => ErrorKind::InternalError,
@@ -205,7 +213,7 @@ impl Failure {
             Failure::Refused(_) => "refused",
             Failure::Driver { error, .. } if error.kind() == ErrorKind::Cancelled => "cancelled",
             Failure::Driver { .. } | Failure::Missed { .. } | Failure::Panicked { .. } => "failed",
-            Failure::Timeout { .. } => "timeout",
+            Failure::Timeout { .. } | Failure::NotReached { .. } => "timeout",
             Failure::Stopped { .. } => "stopped",
             Failure::Cancelled { .. } => "cancelled",
             Failure::Superseded { .. } => "superseded",
@@ -225,6 +233,11 @@ impl Failure {
                 json!({ "target": target, "actual": actual, "tolerance": tolerance })
             }
             Failure::Stopped { by, .. } | Failure::Superseded { by, .. } => json!({ "by": by }),
+            Failure::NotReached {
+                wanted, last, limit, ..
+            } => {
+                json!({ "wanted": wanted, "last": last, "limit": limit.as_secs_f64() })
+            }
             Failure::Timeout { limit, elapsed, .. } => {
                 json!({ "limit": limit.as_secs_f64(), "elapsed": elapsed.as_secs_f64() })
             }

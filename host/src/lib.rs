@@ -37,6 +37,7 @@
 pub mod audit;
 pub mod cli;
 pub mod clock;
+pub mod condition;
 pub mod config;
 pub mod device;
 pub mod dispatcher;

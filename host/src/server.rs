@@ -26,6 +26,7 @@
 //! | `_join TOKEN {"token":"…"}` | `_joined TOKEN {"owner":{…}}` | `ProtocolError`, `BadJSON`; `Impossible` if no session has that token, or no longer |
 //! | `_wait TOKEN {"call":7}` | `_resolved TOKEN {"call":7,"outcome":…,"reading":[value,{…}],"error":[class,text,{…}],"elapsed":s}` when the call resolves, without a limit. `outcome` is `done`, `failed`, `refused`, `timeout`, `stopped`, `cancelled` or `superseded`; `reading` and `error` may be `null` | `ProtocolError`, `BadJSON`; `Impossible` if this connection has not begun that call, or 256 others since |
 //! | `_cancel TOKEN {"call":7}` | `_cancelled TOKEN {"call":7}`; what the call moves is stopped | as `_wait` |
+//! | `_wait_for TOKEN {"path":"oven.temperature","value":80,"is":"=","within":0.5,"for":30,"timeout":600,"fail_on_error":false,"progress":false}`; only `path` and `value` have to be there. `value` and `within` may have units, `for` and `timeout` are seconds or texts with a unit, `is` is one of `=`, `!=`, `>=`, `<=`, `>`, `<`; `stage.status` is `idle`, `busy` and so on | `_reached TOKEN {"path","reading":[value,{…}],"held":s,"elapsed":s}` when it is so, and was for so long. With `progress`, before it and at most twice a second, `_waiting TOKEN {"call":7,"reading":[value,{…}],"error":[class,text,{…}],"distance":…,"held":s}`; `_cancel` takes that number. Ends with the connection | `ProtocolError`, `BadJSON`, `WrongType`, `NoSuchModule`, `NoSuchParameter`; `TimeoutError` after `timeout`; with `fail_on_error`, the error of a reading |
 //! | `_stop_all TOKEN {}` | `_stopped TOKEN {"devices":[{"device","outcome","error","elapsed"}]}`, at most 2.5 s later. `outcome` is `stopped`, `nothing to stop`, `cannot be stopped`, `not connected`, `no answer` or `failed` | none |
 //! | `_status TOKEN {}` | `_status_is TOKEN {"lab","version","pid","since","config","listen","execution","devices":{"total","up"},"down":[{"device","since","cause"}],"stuck":[{"worker","since","inside"}],"connections","drivers","calls":{"done","failed","pending","came_back"},"audit":{"file","lost","error"}}`; `audit` only if there is an audit log | none |
 //! | `_drivers TOKEN {}` | `_drivers_are TOKEN {"drivers":[row, …]}`, a row as [`plugin::Row`](crate::plugin::Row) has it | none |
@@ -95,7 +96,7 @@ do MODULE:COMMAND [ARGUMENT]    runs a command; do MODULE:stop stops, always
 activate [MODULE]               sends what is known and then what changes; deactivate ends that
 describe                        all modules with their parameters and commands, as JSON
 ping TOKEN                      pong TOKEN
-_status TOKEN, _drivers TOKEN, _stop_all TOKEN, _wait TOKEN {\"call\":N}, _cancel TOKEN {\"call\":N}
+_status TOKEN, _drivers TOKEN, _stop_all TOKEN, _wait TOKEN {\"call\":N}, _wait_for TOKEN {\"path\":…,\"value\":…}, _cancel TOKEN {\"call\":N}
 _introduce TOKEN {\"user\",\"host\",\"program\",\"pid\"}, _join TOKEN {\"token\":SECRET}";
 
 /// The answer to `*IDN?`.

@@ -12,3 +12,5 @@ mod owners;
 mod robustness;
 #[path = "wire/talk.rs"]
 mod talk;
+#[path = "wire/waiting.rs"]
+mod waiting;

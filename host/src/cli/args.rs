@@ -95,6 +95,14 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "PATTERN")]
         patterns: Vec<String>,
     },
+    /// Wait until a value is what it shall be, or a device is idle
+    ///
+    /// The host looks, at least five times a second if the instrument is fast enough. A reading that fails is waited out.
+    /// Exit codes: 0 reached, 75 not within --timeout.
+    #[command(
+        after_help = "Examples:\n  baton wait oven.temperature \"80 degC\" --within \"0.5 K\" --for \"30 s\" --timeout \"10 min\"\n  baton wait gauge.pressure \"< 1e-6 mbar\"\n  baton wait shutter open\n  baton wait stage idle"
+    )]
+    Wait(Wait),
     /// Stop devices at once, whoever moves them
     #[command(
         override_usage = "baton stop <DEVICE>...\n       baton stop --all",
@@ -207,6 +215,29 @@ pub(crate) struct Set {
     pub(crate) form: Form,
     #[command(flatten)]
     pub(crate) patience: Patience,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Wait {
+    /// The parameter, or a device for its main parameter or its status
+    pub(crate) path: String,
+    /// A value, to within the parameter's tolerance; ">= 5 mbar", "<", ">", "<=", "!="; idle, busy, warn, error or disabled
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) condition: String,
+    /// The unit, where it is a word of its own
+    pub(crate) unit: Option<String>,
+    /// How far from the value it may be, such as "0.5 K"
+    #[arg(long, value_name = "QUANTITY")]
+    pub(crate) within: Option<String>,
+    /// It has to be so for this long without a break, such as "30 s"
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub(crate) hold: Option<f64>,
+    /// Give up after this, such as "10 min" (exit code 75); the device goes on
+    #[arg(short = 'w', long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<f64>,
+    /// A reading that fails, or a device that is lost, ends the waiting (exit code 1)
+    #[arg(long)]
+    pub(crate) fail_on_error: bool,
 }
 
 #[derive(Args, Debug)]

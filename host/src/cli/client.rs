@@ -57,7 +57,7 @@ pub(crate) struct Pending {
 }
 
 /// What a reply may look like for each request.
-const REPLIES: [(&str, &str); 12] = [
+const REPLIES: [(&str, &str); 13] = [
     ("describe", "describing"),
     ("activate", "active"),
     ("read", "reply"),
@@ -65,6 +65,7 @@ const REPLIES: [(&str, &str); 12] = [
     ("do", "done"),
     ("ping", "pong"),
     ("_wait", "_resolved"),
+    ("_wait_for", "_reached"),
     ("_cancel", "_cancelled"),
     ("_stop_all", "_stopped"),
     ("_status", "_status_is"),
@@ -218,6 +219,27 @@ impl Client {
                 Err(Failure::Timeout(_)) => return Err(Failure::Timeout(pending.overdue())),
                 Err(failure) => return Err(failure),
             }
+        }
+    }
+
+    /// As [`reply`](Self::reply), for as long as it takes; lines of the action `news` for the same request come first.
+    pub(crate) fn reply_with_news(
+        &mut self,
+        pending: &Pending,
+        news: &str,
+        on_news: &mut dyn FnMut(&Json),
+    ) -> Result<Json, Failure> {
+        let is_news = |message: &Message| message.action == news && message.specifier == pending.specifier;
+        loop {
+            while let Some(index) = self.stash.iter().position(is_news) {
+                let message = self.stash.remove(index).expect("the position was found in it");
+                on_news(&message.data);
+            }
+            if let Some(index) = self.stash.iter().position(|message| pending.is_answered_by(message)) {
+                let message = self.stash.remove(index).expect("the position was found in it");
+                return pending.outcome(message);
+            }
+            self.next(None)?;
         }
     }
 

@@ -12,6 +12,7 @@ mod schema;
 mod set;
 mod status;
 mod stop;
+mod wait;
 mod watch;
 
 use super::args::{Arguments, Command, Global};
@@ -33,6 +34,7 @@ pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> 
         Command::Set(set) => set::run(&mut actor(global, "baton set")?, set, output),
         Command::Call(call) => call::run(&mut actor(global, "baton call")?, call, output),
         Command::Watch { patterns } => watch::run(&mut connect(global)?, patterns, output),
+        Command::Wait(args) => wait::run(&mut connect(global)?, args, output),
         Command::Stop { all: true, .. } => stop::all(&mut stopper(global)?, output),
         Command::Stop { devices, .. } => stop::some(&mut stopper(global)?, devices, output),
         Command::Status => status::run(&mut connect(global)?, output),

@@ -10,6 +10,7 @@ use baton_plugin_api::{Error, ErrorKind, Status, StatusCode, Time, Value};
 use super::{
     Device, LastReading, Quality, Reading, ReadingError,
     state::{Connection, State, Way},
+    wait::{Outcome, Sight, Wait},
 };
 use crate::{
     dispatcher::{Displaced, Message, Payload, Sink, Topic},
@@ -25,6 +26,24 @@ pub(crate) struct Change<'a> {
     pub(super) device: &'a Device,
     pub(super) state: &'a mut State,
     pub(super) displaced: &'a mut Displaced,
+    pub(super) aftermath: &'a mut Aftermath,
+}
+
+/// What is to be done about waits once the device is not locked any more.
+#[derive(Default)]
+pub(super) struct Aftermath {
+    /// Those that are over.
+    pub(super) ended: Vec<(Arc<Wait>, Outcome)>,
+    /// Those that a function of the user's decides.
+    pub(super) to_judge: Vec<Arc<Wait>>,
+    /// Looked at: the last clone of one may be all that is left of it, with a function of the user's in it.
+    seen: Vec<Arc<Wait>>,
+}
+
+impl Aftermath {
+    pub(super) fn is_empty(&self) -> bool {
+        self.ended.is_empty() && self.to_judge.is_empty()
+    }
 }
 
 impl Change<'_> {
@@ -174,6 +193,9 @@ impl Change<'_> {
         };
         self.displaced.readings.extend(slot.replace(new.clone()));
         self.presume_target(parameter, &new, now);
+        self.show_to_waits(Some(parameter), |wait, device, displaced| {
+            wait.see(device, &new, &mut displaced.readings)
+        });
         let due = self.state.sent[parameter].is_none_or(|sent| now.since(sent) >= RESEND);
         if always || news || due {
             self.state.sent[parameter] = Some(now);
@@ -227,6 +249,7 @@ impl Change<'_> {
         let before = self.state.shown();
         set(self.state);
         let after = self.state.shown();
+        self.show_to_waits(None, |wait, device, _| wait.see_status(device, &after, now));
         if before != after {
             self.state.status_since = now;
             self.send(Topic::Status, Payload::Status(after), now);
@@ -236,6 +259,60 @@ impl Change<'_> {
     /// What the driver says of itself.
     pub(crate) fn driver_status(&mut self, status: Status, now: Time) {
         self.status(now, |state| state.driver_status = status);
+    }
+
+    /// Shows a reading or status to those who wait for it.
+    fn show_to_waits(&mut self, what: Option<usize>, mut see: impl FnMut(&Wait, &Device, &mut Displaced) -> Sight) {
+        let (device, displaced, aftermath) = (self.device, &mut *self.displaced, &mut *self.aftermath);
+        self.state.waits.retain(|(awaited, wait)| {
+            if *awaited != what {
+                return true;
+            }
+            let Some(wait) = wait.upgrade() else { return false };
+            aftermath.seen.push(Arc::clone(&wait));
+            match see(&wait, device, displaced) {
+                Sight::Nothing => {}
+                Sight::Judge => aftermath.to_judge.push(wait),
+                Sight::End(outcome) => {
+                    aftermath.ended.push((wait, outcome));
+                    return false;
+                }
+            }
+            true
+        });
+    }
+
+    /// From now on nothing is missed by this wait. What is known already counts if it is no older than `max_age`.
+    pub(crate) fn await_with(&mut self, wait: &Arc<Wait>, max_age: Duration, now: Time) {
+        self.state.waits.push((wait.what(), Arc::downgrade(wait)));
+        let sight = match wait.what() {
+            Some(parameter) => match self.state.readings[parameter].clone() {
+                Some(last) => {
+                    let counts = match &last {
+                        Ok(reading) => wait.takes_old() || !max_age.is_zero() && now.since(reading.time) <= max_age,
+                        // Nothing newer will come for now.
+                        Err(_) => wait.takes_old() || !matches!(self.state.connection, Connection::Up { .. }),
+                    };
+                    let sight = match counts {
+                        true => wait.see_old(self.device, &last, &mut self.displaced.readings),
+                        false => Sight::Nothing,
+                    };
+                    self.displaced.readings.push(last);
+                    sight
+                }
+                None => Sight::Nothing,
+            },
+            None if wait.takes_old() => wait.see_status(self.device, &self.state.shown(), now),
+            None => Sight::Nothing,
+        };
+        match sight {
+            Sight::Nothing => {}
+            Sight::Judge => self.aftermath.to_judge.push(Arc::clone(wait)),
+            Sight::End(outcome) => {
+                self.state.waits.pop();
+                self.aftermath.ended.push((Arc::clone(wait), outcome));
+            }
+        }
     }
 
     /// What the host knows better.

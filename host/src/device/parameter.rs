@@ -173,6 +173,51 @@ impl Parameter {
         Ok(value)
     }
 
+    /// A value in the parameter's datatype and unit, whether or not it may be written.
+    ///
+    /// # Errors
+    /// `WrongType`, `WrongUnit` or `NotFinite`.
+    pub(crate) fn value_of(&self, value: Value) -> Result<Value, Refusal> {
+        let value = in_unit(value, &self.description.datatype, &self.unit, &self.path)?;
+        if let Some(value) = value.as_f64().filter(|value| !value.is_finite()) {
+            let path = self.path.to_string();
+            return Err(Refusal::NotFinite { path, value });
+        }
+        let why = |why| Refusal::WrongType {
+            path: self.path.to_string(),
+            why,
+        };
+        value.conform(&self.description.datatype).map_err(why)
+    }
+
+    /// How far two values may be apart: a number in the parameter's unit, or a text with a unit, whose zero does not
+    /// count.
+    ///
+    /// # Errors
+    /// `WrongType`, `WrongUnit` or `NotFinite`; `WrongType` also for what is no number, and below zero.
+    pub(crate) fn difference_of(&self, difference: &Value) -> Result<f64, Refusal> {
+        let path = || self.path.to_string();
+        let wrong = |why: &str| Refusal::WrongType {
+            path: path(),
+            why: why.to_owned(),
+        };
+        if !self.description.datatype.is_numeric() {
+            return Err(wrong("it is no number, so nothing is near it"));
+        }
+        let number = match difference {
+            Value::Text(text) => self
+                .unit
+                .difference(text)
+                .map_err(|error| Refusal::WrongUnit { path: path(), error })?,
+            value => value.as_f64().ok_or_else(|| wrong("a distance is a number"))?,
+        };
+        match number {
+            value if !value.is_finite() => Err(Refusal::NotFinite { path: path(), value }),
+            value if value < 0.0 => Err(wrong("a distance is not below zero")),
+            value => Ok(value),
+        }
+    }
+
     fn check_number(&self, x: f64) -> Result<(), Refusal> {
         if !x.is_finite() {
             return Err(Refusal::NotFinite {

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -11,7 +11,7 @@ use std::{
 use baton_plugin_api::{Status, StatusCode, Time};
 use serde::Serialize;
 
-use super::{LastReading, Reading};
+use super::{LastReading, Reading, wait::Wait};
 use crate::{dispatcher::Topic, executor::CallCore, failure::Refusal};
 
 /// Whether a device's driver is connected.
@@ -101,6 +101,8 @@ pub(crate) struct State {
     pub(super) failing: bool,
     /// Who stopped it last.
     pub(super) stopped_by: String,
+    /// Those who wait for a reading of a parameter, or (`None`) for a status.
+    pub(super) waits: Vec<(Option<usize>, Weak<Wait>)>,
     /// How many messages of each topic were sent.
     pub(super) numbers: HashMap<Topic, u64>,
 }
@@ -120,6 +122,7 @@ impl State {
             ways: Vec::new(),
             failing: false,
             stopped_by: String::new(),
+            waits: Vec::new(),
             numbers: HashMap::new(),
         }
     }

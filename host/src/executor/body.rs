@@ -207,6 +207,10 @@ impl Body {
                 self.tick(slot);
                 Step::Ran
             }
+            Next::Look(slot, what) => {
+                self.poll_now(slot, what);
+                Step::Ran
+            }
             Next::Closed => Step::Closed,
             Next::Nothing => match self.polls.pop_front() {
                 Some(poll) => {

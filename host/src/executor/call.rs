@@ -34,6 +34,8 @@ pub(crate) struct CallCore<T> {
     cancelled: AtomicBool,
     /// What it was asked for, where an audit log wants to know.
     pub(crate) asked: OnceLock<Box<Asked>>,
+    /// Whether it is whoever waits that has to run the lab meanwhile.
+    driven: bool,
     /// The done share of the call in the bits of an `f64`.
     progress: AtomicU64,
     state: Mutex<State<T>>,
@@ -82,6 +84,18 @@ struct State<T> {
 pub(crate) trait Canceller<T>: Send + Sync {
     /// `call` was cancelled and is not resolved.
     fn cancel(&self, call: &Arc<CallCore<T>>);
+
+    /// Inline, of a [driven](Call::driven) call: runs the lab until it is resolved, or `timeout` of the lab's time is
+    /// over. `false` if somebody else runs it.
+    fn drive(&self, _call: &CallCore<T>, _timeout: Duration) -> bool {
+        false
+    }
+
+    /// Inline, of a [driven](Call::driven) call: lets the lab do one thing, or time pass until there is one; `false` if
+    /// there is none.
+    fn turn(&self) -> bool {
+        false
+    }
 }
 
 impl<T> Clone for Call<T> {
@@ -103,6 +117,26 @@ pub enum WaitError<T = Reading> {
 
 impl<T: Clone> Call<T> {
     pub(crate) fn new(label: Label, owner: OwnerId, accepted: Time, canceller: Option<Arc<dyn Canceller<T>>>) -> Self {
+        Call::make(label, owner, accepted, canceller, false)
+    }
+
+    /// A call of inline execution that is not resolved when it is returned: whoever waits for it runs the lab.
+    pub(crate) fn driven(
+        label: Label,
+        owner: OwnerId,
+        accepted: Time,
+        canceller: Option<Arc<dyn Canceller<T>>>,
+    ) -> Self {
+        Call::make(label, owner, accepted, canceller, true)
+    }
+
+    fn make(
+        label: Label,
+        owner: OwnerId,
+        accepted: Time,
+        canceller: Option<Arc<dyn Canceller<T>>>,
+        driven: bool,
+    ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let state = State {
@@ -121,6 +155,7 @@ impl<T: Clone> Call<T> {
                 accepted,
                 cancelled: AtomicBool::new(false),
                 asked: OnceLock::new(),
+                driven,
                 progress: AtomicU64::new(0),
                 state: Mutex::new(state),
                 changed: Condvar::new(),
@@ -196,10 +231,17 @@ impl<T: Clone> Call<T> {
 
     /// Blocks until it is resolved, at most for `timeout` of real time. Not for async code: `await` the call there.
     ///
+    /// A call of [`wait_for`](crate::lab::Owner::wait_for) in inline execution runs the lab meanwhile, and `timeout` is of
+    /// the lab's clock.
+    ///
     /// # Errors
     /// [`WaitError::Failed`] with the call's own failure; [`WaitError::StillRunning`], with the call, when time is over.
     pub fn wait(self, timeout: Duration) -> Result<T, WaitError<T>> {
-        match self.core.wait(Some(timeout)) {
+        let driven = self
+            .core
+            .driver()
+            .is_some_and(|driver| driver.drive(&self.core, timeout));
+        match self.core.wait(Some(if driven { Duration::ZERO } else { timeout })) {
             Some(outcome) => outcome.map_err(WaitError::Failed),
             None => Err(WaitError::StillRunning(self)),
         }
@@ -226,11 +268,16 @@ impl<T: Clone> Future for Call<T> {
     type Output = Result<T, Failure>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // One step at a time: whatever else the task does has its turn between two of them.
+        let stepped = self.core.driver().is_some_and(|driver| driver.turn());
         let mut state = self.core.lock();
         match &state.outcome {
             Some(outcome) => Poll::Ready(outcome.clone()),
             None => {
-                state.wake_later(cx.waker());
+                match stepped {
+                    true => cx.waker().wake_by_ref(),
+                    false => state.wake_later(cx.waker()),
+                }
                 Poll::Pending
             }
         }
@@ -249,6 +296,14 @@ impl<T> CallCore<T> {
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         // Nothing panics while it is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whoever runs the lab while this is waited for, inline.
+    fn driver(&self) -> Option<Arc<dyn Canceller<T>>> {
+        match self.driven {
+            true => self.lock().canceller.clone(),
+            false => None,
+        }
     }
 
     /// Whether the caller cancelled.

@@ -70,6 +70,8 @@ pub(super) enum Next {
     Job(Job, Time),
     /// A device that moves is to be looked at.
     Tick(usize),
+    /// Somebody waits for a parameter of a device, or (`None`) for its status.
+    Look(usize, Option<usize>),
     Nothing,
     Closed,
 }
@@ -77,6 +79,7 @@ pub(super) enum Next {
 enum Entry {
     Job(Job),
     Tick(usize),
+    Look(usize, Option<usize>),
 }
 
 #[derive(Default)]
@@ -139,6 +142,15 @@ impl Inbox {
         }
     }
 
+    /// Has a parameter of a device, or its status, polled soon, because somebody waits for it.
+    pub(super) fn push_look(&self, slot: usize, what: Option<usize>) {
+        let mut state = self.lock();
+        let known = |entry: &Entry| matches!(entry, Entry::Look(s, w) if (*s, *w) == (slot, what));
+        if !state.closed && !state.queue.back().is_some_and(known) {
+            state.queue.push_back(Entry::Look(slot, what));
+        }
+    }
+
     /// Takes what is next. `begin` says how long it may be inside the driver.
     pub(super) fn next(&self, begin: impl FnOnce(&Job) -> Running) -> Next {
         self.entered();
@@ -155,6 +167,7 @@ impl Inbox {
                 state.ticking.retain(|ticking| *ticking != slot);
                 Next::Tick(slot)
             }
+            Some(Entry::Look(slot, what)) => Next::Look(slot, what),
             None => Next::Nothing,
         }
     }
@@ -296,7 +309,7 @@ impl State {
         self.ticking.clear();
         let queued = self.queue.drain(..).filter_map(|entry| match entry {
             Entry::Job(job) => Some(job),
-            Entry::Tick(_) => None,
+            Entry::Tick(_) | Entry::Look(..) => None,
         });
         self.urgent.drain(..).chain(queued).collect()
     }
@@ -313,7 +326,7 @@ impl State {
         gone.into_iter()
             .filter_map(|entry| match entry {
                 Entry::Job(job) => Some(job),
-                Entry::Tick(_) => None,
+                Entry::Tick(_) | Entry::Look(..) => None,
             })
             .collect()
     }

@@ -93,6 +93,12 @@ impl Executor {
         self.inline.pumped.store(pumped, Ordering::Release);
     }
 
+    /// Something has come in for the pump to see to.
+    pub(super) fn tell_pump(&self) {
+        self.inline.called.store(true, Ordering::Release);
+        self.inline.waker.wake();
+    }
+
     pub(super) fn is_pumped(&self) -> bool {
         self.inline.pumped.load(Ordering::Acquire)
     }
@@ -111,7 +117,7 @@ impl Executor {
 
     /// Whether anybody waits for anything.
     pub(crate) fn is_anything_under_way(&self) -> bool {
-        self.load().0 > 0 || self.devices().all().iter().any(|device| device.is_under_way())
+        self.load().0 > 0 || self.waits.is_any() || self.devices().all().iter().any(|device| device.is_under_way())
     }
 
     /// Runs workers until `call`, which waits for `worker`, is resolved, moving the clock on when nothing is due (I2).
@@ -119,9 +125,7 @@ impl Executor {
     /// inside a driver nothing else is run.
     pub(super) fn drive(&self, call: &Call, worker: &Worker) {
         if self.is_pumped() {
-            self.inline.called.store(true, Ordering::Release);
-            self.inline.waker.wake();
-            return;
+            return self.tell_pump();
         }
         let (_run, inside) = self.inline.run_inside();
         if worker.body().is_none() {
@@ -193,13 +197,24 @@ impl Executor {
                 return Turn::Ran;
             }
         }
+        if self.judge_one() {
+            return Turn::Ran;
+        }
         let due = |worker: &Arc<Worker>| Some((worker.body().as_ref()?.next_due()?, worker.index));
-        let Some((due, index)) = self.workers.iter().filter_map(due).min() else {
+        let next = self.workers.iter().filter_map(due).min();
+        let next_wait = self.next_wait();
+        let Some(first) = next.map(|(due, _)| due).into_iter().chain(next_wait).min() else {
             return Turn::Idle(None);
         };
-        if due > horizon().min(self.now()) {
-            return Turn::Idle(Some(due));
+        let horizon = horizon().min(self.now());
+        if first > horizon {
+            return Turn::Idle(Some(first));
         }
+        let Some((_, index)) = next.filter(|(due, _)| *due <= horizon) else {
+            // What is due at the same time is read first: it may be what is waited for.
+            self.look_at_waits(horizon);
+            return Turn::Ran;
+        };
         // What a step moves to the inbox, without running it, comes next.
         step(&self.workers[index]);
         Turn::Ran

@@ -38,6 +38,7 @@ pub(super) fn start(executor: &Arc<Executor>) -> std::io::Result<JoinHandle<()>>
             for worker in &executor.workers {
                 look(&executor, worker);
             }
+            executor.look_at_waits(executor.now());
             drop(executor);
             std::thread::park_timeout(PERIOD);
         }

@@ -7,7 +7,8 @@ use baton_plugin_api::Value;
 use super::Lab;
 use crate::{
     audit::{self, Asked, Entry},
-    device::{Device, Reading, split_path},
+    condition::Condition,
+    device::{Device, Reading, Wait, split_path},
     executor::{Call, Caller, StopReport},
     failure::{Failure, Refusal},
     owner::OwnerId,
@@ -133,6 +134,47 @@ impl Owner {
             let entry = Entry::new(event, self.id.clone(), path, time).asked(asked);
             audit.record(entry.refused(refusal.to_string()));
         })
+    }
+
+    /// Waits until a parameter, or the status (`stage.status`), is what `condition` wants. The call resolves to the reading
+    /// that was.
+    ///
+    /// From the return of this on, nothing is missed: make it first and write then, and it sees every reading in between,
+    /// however short. It begins with a reading that is taken after this (D1); while it waits, the parameter is polled at
+    /// least five times a second, if a reading does not take longer than 50 ms.
+    ///
+    /// A reading that fails, and a device that is lost, are waited out, unless the condition
+    /// [fails on errors](Condition::failing_on_errors). Whoever holds the device is no hindrance. When the last clone of
+    /// the call is dropped, nobody waits any more; `cancel` ends it as `Cancelled`.
+    ///
+    /// Inline, the call is not resolved when it is returned: `wait` runs the lab until it is, and an `await` lets it do
+    /// one thing at a time, so that another future of the same task can go on.
+    ///
+    /// # Errors
+    /// `NoSuchDevice`, `NoSuchParameter`, `WrongType`, `WrongUnit`, `NotFinite`. The call itself fails as
+    /// [`NotReached`](Failure::NotReached) when its time is over.
+    ///
+    /// ```no_run
+    /// # async fn stable(me: baton_host::lab::Owner) -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use baton_host::condition::Condition;
+    ///
+    /// let stable = Condition::near("80 degC", "0.5 K").held_for(Duration::from_secs(30));
+    /// let stable = me.wait_for("oven.temperature", stable.timeout(Duration::from_secs(600)))?;
+    /// me.set("oven.temperature", 80.0)?.taken().await?;
+    /// println!("{:?}", stable.await?.value);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wait_for(&self, path: &str, condition: Condition) -> Result<Call, Refusal> {
+        self.watch_for(path, condition).map(|(call, _)| call)
+    }
+
+    /// As [`wait_for`](Self::wait_for), with what is seen meanwhile.
+    pub(crate) fn watch_for(&self, path: &str, condition: Condition) -> Result<(Call, Arc<Wait>), Refusal> {
+        let (device, name) = split_path(path);
+        let device = self.lab.device(device)?;
+        self.lab.executor().submit_wait(device, name, condition, &self.caller())
     }
 
     /// Stops a device, past every queue (S1, S2). Whatever was on its way ends as `Stopped`. The call resolves when the

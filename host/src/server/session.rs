@@ -11,6 +11,7 @@ mod custom;
 mod ownership;
 mod parameters;
 mod updates;
+mod waiting;
 
 use std::{
     collections::HashMap,
@@ -153,6 +154,7 @@ impl Session {
             "logging" => self.answer(request, Line::new("logging", specifier, "\"off\"")),
             "help" => self.help(),
             "_wait" => self.wait_for_call(request),
+            "_wait_for" => self.wait_for_value(request),
             "_cancel" => self.cancel_call(request),
             "_stop_all" => self.stop_all(request),
             "_status" => self.status(request),

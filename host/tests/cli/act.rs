@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use crate::fake;
-use crate::{baton, check, interrupt, transcript};
+use crate::{baton, check, check_at, interrupt, transcript};
 
 #[test]
 fn set_waits_and_writes_the_readback() {
@@ -42,6 +42,51 @@ fn set_waits_and_writes_the_readback() {
         &["set", "shutter", "opne"],
         expect![[r#"
         ! error: shutter.state: "opne" is none of its values; did you mean "open"?
+        [exit 1]
+    "#]],
+    );
+}
+
+#[test]
+fn wait_says_when_it_is_so_and_exits_with_75_when_it_was_not_in_time() {
+    check(
+        &["wait", "stage", "2 mm", "--within", "10 um", "--for", "3 s"],
+        expect![[r#"
+            stage.position 2.000 mm
+        "#]],
+    );
+    check(
+        &["wait", "stage.position", "2000", "um", "--within", "10 um", "--json"],
+        expect![[r#"
+            {"schema":1,"path":"stage.position","outcome":"reached","reading":{"path":"stage.position","value":2.0,"text":"2.000","unit":"mm","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"held":3.0,"elapsed":_}
+        "#]],
+    );
+    check(
+        &["wait", "stage", "idle"],
+        expect![[r#"
+        stage.status idle
+    "#]],
+    );
+    check(
+        &["wait", "shutter", "open", "--timeout", "10 min"],
+        expect![[r#"
+        ! error: shutter.state was not open within 10.0 min; it is closed (TimeoutError)
+        [exit 75]
+    "#]],
+    );
+    check(
+        &["wait", "stage", "> far"],
+        expect![[r#"
+        ! error: stage.position: "far" is not a number in mm
+        [exit 1]
+    "#]],
+    );
+    let foreign = fake::start_foreign();
+    check_at(
+        &foreign.address,
+        &["wait", "stage", "2"],
+        expect![[r#"
+        ! error: ADDRESS is no Baton host, and does not wait for values
         [exit 1]
     "#]],
     );

@@ -151,6 +151,7 @@ impl Session {
             }
             ("do", "pump:_dispense") => self.send("done", on, self.taken(json!(7))),
             ("_wait", token) => self.wait(token, &data),
+            ("_wait_for", token) => self.wait_for(token, &data),
             ("_introduce", token) => {
                 assert!(
                     data["program"]
@@ -172,6 +173,31 @@ impl Session {
             ("_status", token) => self.send("_status_is", token, status()),
             ("_drivers", token) => self.send("_drivers_are", token, drivers()),
             _ => self.send(&format!("error_{action}"), on, json!(["ProtocolError", "what?", {}])),
+        }
+    }
+
+    /// The stage is at 2 mm, and never anywhere else; the shutter is not there.
+    fn wait_for(&self, token: &str, data: &Json) {
+        assert_eq!(data["progress"], true, "{data}");
+        let going = |value: f64, held: f64| json!({ "call": 3, "reading": qualified(json!(value)), "distance": 2.0 - value, "held": held });
+        match (data["path"].as_str(), &data["value"]) {
+            (Some("stage.position"), value) if *value == json!(2.0) || *value == json!("2000 um") => {
+                assert_eq!((&data["within"], &data["is"]), (&json!("10 um"), &json!("=")), "{data}");
+                self.send("_waiting", token, going(1.0, 0.0));
+                self.send("_waiting", token, going(2.0, 1.5));
+                let reached =
+                    json!({ "path": "stage.position", "reading": qualified(json!(2.0)), "held": 3.0, "elapsed": 4.5 });
+                self.send("_reached", token, reached);
+            }
+            (Some("stage.status"), value) => {
+                assert_eq!(value, "idle");
+                let reached = json!({ "path": "stage.status", "reading": qualified(json!([100, ""])), "held": 0.0, "elapsed": 0.5 });
+                self.send("_reached", token, reached);
+            }
+            (path, _) => {
+                let text = format!("{} was not open within 10.0 min; it is closed", path.unwrap());
+                self.send("error__wait_for", token, json!(["TimeoutError", text, {}]));
+            }
         }
     }
 

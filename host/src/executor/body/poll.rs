@@ -1,13 +1,19 @@
 //! Polls: what keeps the readings of an idle device fresh (D2).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use baton_plugin_api::{Datatype, Error, Status, Value};
 
 use super::{Body, Entering, Task, Timer, parse_status};
 use crate::{
     device::{Reading, ReadingError, Way},
-    executor::CallCore,
+    executor::{
+        CallCore,
+        waits::{PART_OF_THE_LINE, WAIT_POLL},
+    },
 };
 
 /// How often the status is asked for where no parameter is polled.
@@ -57,18 +63,54 @@ impl Body {
             return;
         };
         let late = self.now().since(first.due);
-        if late >= self.interval(first.slot, first.task).unwrap_or(STATUS_POLL) {
+        let interval = self.interval(first.slot, first.task, Duration::ZERO);
+        if late >= interval.unwrap_or(STATUS_POLL) {
             self.polls.pop_front();
             self.poll(first);
         }
     }
 
-    fn interval(&self, slot: usize, task: Task) -> Option<Duration> {
-        let device = &self.instances[slot].device;
-        match task {
-            Task::Poll(index) => device.parameters()[index].poll(),
-            _ => Some(device.main().and_then(|main| main.poll()).unwrap_or(STATUS_POLL)),
+    /// Somebody waits for a parameter, or (`None`) for the status: it is polled now, whether or not it ever is else.
+    pub(super) fn poll_now(&mut self, slot: usize, what: Option<usize>) {
+        let task = what.map_or(Task::PollStatus, Task::Poll);
+        let is_it = |timer: &Timer| timer.slot == slot && timer.task == task;
+        if self.instances[slot].raw.is_none() || !self.is_asked_for(slot, what) || self.polls.iter().any(is_it) {
+            // Nobody to ask, or nothing to ask for, or it is being asked already.
+            return;
         }
+        self.timers.retain(|timer| !is_it(&timer.0));
+        let now = self.now();
+        self.plan(now, slot, task);
+    }
+
+    /// Whether the driver can be asked for it.
+    fn is_asked_for(&self, slot: usize, what: Option<usize>) -> bool {
+        let device = &self.instances[slot].device;
+        match what {
+            Some(index) => {
+                let description = device.parameters()[index].description();
+                description.readable && !description.published
+            }
+            None => device.config().table.status,
+        }
+    }
+
+    /// How long until the next poll; the last took so long. `None` if there is none.
+    fn interval(&self, slot: usize, task: Task, took: Duration) -> Option<Duration> {
+        let device = &self.instances[slot].device;
+        let (what, own) = match task {
+            Task::Poll(index) => (Some(index), device.parameters()[index].poll()),
+            _ => (
+                None,
+                Some(device.main().and_then(|main| main.poll()).unwrap_or(STATUS_POLL)),
+            ),
+        };
+        let is_waited_for = device.waited(what).load(Ordering::Acquire) > 0;
+        if !is_waited_for || !self.is_asked_for(slot, what) {
+            return own;
+        }
+        let soon = WAIT_POLL.max(took.saturating_mul(PART_OF_THE_LINE));
+        Some(own.map_or(soon, |own| own.min(soon)))
     }
 
     /// Polls, and plans the next poll from the end of this one.
@@ -90,6 +132,7 @@ impl Body {
                 .is_some_and(|main| main.index() == index),
             _ => false,
         };
+        let began = self.now();
         if !(moving && watched) {
             match poll.task {
                 Task::Poll(index) => {
@@ -102,11 +145,11 @@ impl Body {
                 }
             }
         }
+        let now = self.now();
         if self.instances[slot].raw.is_some()
-            && let Some(interval) = self.interval(slot, poll.task)
+            && let Some(interval) = self.interval(slot, poll.task, now.since(began))
         {
-            let due = self.now() + interval;
-            self.plan(due, slot, poll.task);
+            self.plan(now + interval, slot, poll.task);
         }
     }
 

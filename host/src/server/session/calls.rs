@@ -29,6 +29,8 @@ pub(in crate::server) struct Record {
 pub(in crate::server) enum About {
     Parameter(usize),
     Command(usize),
+    /// The status.
+    Status,
 }
 
 impl Record {
@@ -37,6 +39,8 @@ impl Record {
         match self.about {
             About::Parameter(index) => &self.device.parameters()[index].description().datatype,
             About::Command(index) => &self.device.commands()[index].description().result,
+            // It is JSON already.
+            About::Status => &Datatype::Unit,
         }
     }
 
@@ -45,6 +49,7 @@ impl Record {
         match self.about {
             About::Parameter(index) => self.device.parameters()[index].path(),
             About::Command(index) => self.device.commands()[index].path(),
+            About::Status => self.device.name(),
         }
     }
 
@@ -62,7 +67,7 @@ impl Record {
         let last = match self.about {
             // Where a failed write has left the parameter.
             About::Parameter(index) => self.device.last(index).and_then(Result::ok),
-            About::Command(_) => None,
+            About::Command(_) | About::Status => None,
         };
         let ended = match &outcome {
             Ok(reading) => reading.time,
