@@ -15,6 +15,7 @@ mod instance;
 mod motion;
 mod noted;
 mod running;
+mod solo;
 mod stop;
 mod stopper;
 mod submit;
@@ -37,6 +38,7 @@ pub use call::{Call, WaitError};
 pub(crate) use call::{CallCore, Label};
 pub(crate) use inline::Turn;
 pub(crate) use instance::Plan;
+pub use solo::{Audience, Solo};
 pub use stop::StopReport;
 pub(crate) use submit::Caller;
 

@@ -1,5 +1,7 @@
 //! The arguments, as clap parses them; each help text is what a user gets to read.
 
+mod instrument;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -7,6 +9,8 @@ use clap_complete::Shell;
 
 use super::client::{Address, Membership};
 use super::input::duration;
+
+pub(crate) use instrument::{How, Instrument, Test, Try};
 
 const AFTER_HELP: &str = "\
 Paths: stage.position is a parameter of the device stage, stage alone its main parameter.
@@ -126,6 +130,9 @@ pub(crate) enum Command {
         #[arg(long = "drivers", value_name = "DIR")]
         folders: Vec<PathBuf>,
     },
+    /// Try, test and check files that describe instruments, without a host
+    #[command(subcommand)]
+    Instrument(Instrument),
     /// Write a completion script for a shell
     #[command(after_help = "Example: baton completions bash > ~/.local/share/bash-completion/completions/baton")]
     Completions {

@@ -6,6 +6,7 @@ mod completions;
 mod describe;
 mod drivers;
 mod get;
+mod instrument;
 mod list;
 mod run;
 mod schema;
@@ -40,6 +41,7 @@ pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> 
         Command::Status => status::run(&mut connect(global)?, output),
         Command::Drivers { folders } if folders.is_empty() => drivers::of_host(&mut connect(global)?, output),
         Command::Drivers { folders } => drivers::of_folders(folders, output),
+        Command::Instrument(command) => instrument::run(command, output),
         Command::Completions { shell } => completions::run(*shell),
     }
 }

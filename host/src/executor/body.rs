@@ -404,7 +404,7 @@ fn running(job: &Job, device: &Device, now: Time) -> Running {
 }
 
 /// A status as it crosses: the JSON text `[code,"text"]`.
-fn parse_status(value: baton_plugin_api::Value) -> Result<Status, Error> {
+pub(super) fn parse_status(value: baton_plugin_api::Value) -> Result<Status, Error> {
     match serde_json::from_value::<(u32, String)>(value.to_json()) {
         Ok((code, text)) => Ok(Status::new(StatusCode::from_number(code), text)),
         Err(error) => Err(Error::new(

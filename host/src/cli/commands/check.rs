@@ -2,12 +2,13 @@
 
 use crate::{
     cli::{
-        args::Check,
+        args::{Check, How},
         failure::Failure,
         lab_file::{self, Against},
         output::Output,
     },
     config::render,
+    instrument::is_instrument,
 };
 
 /// The exit code of a config with warnings, where these are not tolerated.
@@ -17,6 +18,13 @@ pub(super) const BAD_CONFIG: u8 = 78;
 
 /// Checks, and writes what was found.
 pub(super) fn run(check: &Check, output: Output) -> Result<(), Failure> {
+    if !check.offline && is_instrument(&check.path) {
+        let how = How {
+            drivers: check.places.drivers.clone(),
+            ..How::default()
+        };
+        return super::instrument::check(std::slice::from_ref(&check.path), &how, output);
+    }
     let against = if check.offline {
         Against::Nothing
     } else {
