@@ -92,10 +92,12 @@ impl Body {
             device,
             raw: None,
             retry: Default::default(),
+            cost: Duration::ZERO,
             first: true,
             planned: false,
             motions: Vec::new(),
             next_tick: None,
+            silence: Default::default(),
         };
         let mut body = Body {
             executor,
@@ -278,7 +280,7 @@ impl Body {
         let Some(raw) = &mut instance.raw else {
             return Err(Error::communication(format!("{} is not open", device.name())));
         };
-        let ends = job.ends;
+        let (began, ends) = (job.began, job.ends);
         let context = CallContext {
             executor: &self.executor,
             device: &device,
@@ -300,6 +302,7 @@ impl Body {
         if self.worker.inbox.returned() {
             self.leave();
         }
+        self.note_answer(slot, began, outcome.as_ref().err());
         device.counts().calls.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = &outcome {
             device.counts().errors.fetch_add(1, Ordering::Relaxed);
@@ -328,7 +331,7 @@ impl Body {
         };
         let epoch = device.current_epoch();
         self.begin(Running::alone(slot, label, now, limit));
-        let entering = Entering::alone(epoch, now + limit);
+        let entering = Entering::alone(epoch, now, limit);
         let outcome = self.enter(slot, None, entering, entry);
         self.leave();
         outcome
@@ -364,6 +367,7 @@ impl Body {
 struct Entering {
     epoch: u64,
     epochs: Option<Epochs>,
+    began: Time,
     ends: Time,
     /// Whether the driver is asked to end at `ends` (S4).
     long: bool,
@@ -372,11 +376,12 @@ struct Entering {
 
 impl Entering {
     /// An entry that belongs to no caller.
-    fn alone(epoch: u64, ends: Time) -> Self {
+    fn alone(epoch: u64, began: Time, limit: Duration) -> Self {
         Entering {
             epoch,
             epochs: None,
-            ends,
+            began,
+            ends: began + limit,
             long: false,
             chain: None,
         }

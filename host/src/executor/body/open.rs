@@ -23,7 +23,7 @@ impl Body {
         if std::mem::replace(&mut instance.planned, true) {
             return false;
         }
-        let delay = instance.retry.next(now);
+        let delay = instance.retry.next(now, std::mem::take(&mut instance.cost));
         self.plan(now + delay, slot, Task::Open);
         delay.is_zero()
     }
@@ -35,12 +35,19 @@ impl Body {
             member: "".into(),
             verb: "opening",
         };
-        self.begin(Running::alone(slot, label, self.now(), OPEN_LIMIT));
+        let began = self.now();
+        self.begin(Running::alone(slot, label, began, OPEN_LIMIT));
         let outcome = self.try_open(slot).and_then(|()| self.write_initial(slot));
         self.leave();
         match outcome {
             Ok(()) => self.opened(slot),
-            Err(error) => self.not_opened(slot, &error),
+            Err(error) => {
+                if self.instances.len() > 1 && error.kind() == ErrorKind::Timeout {
+                    // The others on the line have waited meanwhile.
+                    self.instances[slot].cost = self.now().since(began);
+                }
+                self.not_opened(slot, &error);
+            }
         }
         self.tried(slot);
     }
@@ -183,7 +190,7 @@ impl Body {
         }
         if matches!(device.connection(), Connection::Opening) {
             // The first try was the one at once.
-            self.instances[slot].retry.next(now);
+            self.instances[slot].retry.next(now, Duration::ZERO);
         }
         let at_once = self.plan_open(slot);
         device.change(|change| change.down(cause.to_owned(), at_once, now));

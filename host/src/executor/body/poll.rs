@@ -5,10 +5,11 @@ use std::{
     time::Duration,
 };
 
-use baton_plugin_api::{Datatype, Error, Status, Value};
+use baton_plugin_api::{Datatype, Error, ErrorKind, Status, Value};
 
 use super::{Body, Entering, Task, Timer, parse_status};
 use crate::{
+    clock::Time,
     device::{Reading, ReadingError, Way},
     executor::{
         CallCore,
@@ -25,6 +26,7 @@ impl Body {
         self.timers
             .retain(|timer| timer.0.slot != slot || matches!(timer.0.task, Task::Open | Task::Tick));
         self.polls.retain(|timer| timer.slot != slot);
+        self.instances[slot].silence = Default::default();
         let device = Arc::clone(&self.instances[slot].device);
         self.poll(Timer {
             due: self.now(),
@@ -120,6 +122,11 @@ impl Body {
             // Opening starts the polls again.
             return;
         }
+        if let Some(until) = self.instances[slot].silence.until().filter(|until| *until > self.now()) {
+            // In the order in which they wait: each poll has its turn at finding out whether the device answers again.
+            self.plan(until, slot, poll.task);
+            return;
+        }
         let moving = self.instances[slot]
             .motions
             .iter()
@@ -150,6 +157,24 @@ impl Body {
             && let Some(interval) = self.interval(slot, poll.task, now.since(began))
         {
             self.plan(now + interval, slot, poll.task);
+        }
+    }
+
+    /// A device that does not answer is left alone for a while; one that does again is asked for everything.
+    pub(super) fn note_answer(&mut self, slot: usize, began: Time, error: Option<&Error>) {
+        let silence = &mut self.instances[slot].silence;
+        match error.map(Error::kind) {
+            Some(ErrorKind::Timeout) => {
+                let now = self.executor.now();
+                silence.missed(now, now.since(began));
+            }
+            // These tell nothing about the instrument.
+            Some(ErrorKind::Cancelled | ErrorKind::Panic | ErrorKind::CommunicationFailed) => {}
+            _ => {
+                if silence.ended() {
+                    self.poll_soon(slot);
+                }
+            }
         }
     }
 
@@ -233,7 +258,6 @@ impl Body {
 
 /// What the driver returned, if it is of the datatype that its table says, and finite (D3).
 pub(in crate::executor) fn sensible(datatype: &Datatype, value: Value) -> Result<Value, Error> {
-    use baton_plugin_api::ErrorKind;
     let value = value.conform(datatype).map_err(|why| {
         Error::new(
             ErrorKind::ReadFailed,

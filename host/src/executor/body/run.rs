@@ -81,6 +81,7 @@ impl Body {
         Entering {
             epoch: job.epoch,
             epochs: job.epochs.clone(),
+            began: since,
             ends: nested.map_or(ends, |deadline| deadline.min(ends)),
             long,
             chain: job.chain.clone(),
@@ -244,7 +245,7 @@ impl Body {
         }
         let raw = RawValue::from(value.clone());
         let epoch = device.current_epoch();
-        let entering = Entering::alone(epoch, self.now() + parameter.timeout());
+        let entering = Entering::alone(epoch, self.now(), parameter.timeout());
         let estimate = self
             .enter(slot, None, entering, |device, cx| {
                 device.estimate(index as u32, raw, cx)
@@ -276,7 +277,7 @@ impl Body {
         if call_driver {
             let mut outcome = Ok(Reading::good(Value::Unit, self.now()));
             if device.has_stop() && self.instances[slot].raw.is_some() {
-                let entering = Entering::alone(device.current_epoch(), self.now() + super::STOP_LIMIT);
+                let entering = Entering::alone(device.current_epoch(), self.now(), super::STOP_LIMIT);
                 if let Err(error) = self.enter(slot, Some(&job.call), entering, |device, cx| device.stop(cx)) {
                     outcome = Err(driver(&job.call, error));
                 }

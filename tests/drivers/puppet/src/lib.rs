@@ -1,6 +1,8 @@
 //! A device that does what a test tells it: reaches for other devices, speaks from threads of its own, tells nonsense.
 #![forbid(unsafe_code)]
 
+mod wire;
+
 use baton_plugin_api::{
     Context, Device, Host, ParameterRef, Result, Status, Table, export_driver,
     schemars::{self, JsonSchema},
@@ -80,4 +82,4 @@ impl Device for Hand {
     }
 }
 
-export_driver!(Hand);
+export_driver!(Hand; controllers: wire::Wire);
