@@ -127,6 +127,10 @@ pub trait RawDevice: Send {
     /// Drops the author's device, so that what its `Drop` does has a name in messages; nothing is called after it.
     #[sabi(last_prefix_field)]
     fn close(&mut self) -> RawResult<()>;
+    /// Passes on what the instrument says by itself; called every so often, as the table says.
+    fn listen(&mut self, _cx: RefContext<'_>) -> RawResult<()> {
+        RResult::ROk(())
+    }
 }
 
 /// A device of a driver.

@@ -89,6 +89,9 @@ pub struct TableDescription {
     /// Whether the device can be stopped by a function of its table.
     #[serde(default)]
     pub stop: bool,
+    /// Seconds after which it listens again while nobody asks anything of it; `None` if it never does.
+    #[serde(default)]
+    pub listen: Option<f64>,
     /// Parameters in the author's order.
     #[serde(default)]
     pub parameters: Vec<ParameterDescription>,

@@ -121,6 +121,7 @@
 //! - [`Controller`]: what several devices share, a bus or a rack, with one thread for all of them.
 //! - [`DeviceRef`], [`ParameterRef`]: options that name other devices, which a call reaches through its [`Context`].
 //! - [`Host::send`] and [`Host::publish`]: messages and readings that nobody asked for, from any thread.
+//! - [`Table::listen`]: what an instrument says by itself, heard without a thread of the driver's own.
 //! - [`Structured`]: enums and structs as values; [`Array`]: arrays and frames that are handed over, not copied.
 //! - Feature `testkit`: a bench that a device runs on without a host and without waiting. Feature `toml`: files of one's own,
 //!   with diagnostics that point into them. Feature `line`: lines to instruments over TCP, UDP, serial ports and Unix sockets.

@@ -19,6 +19,7 @@ pub(crate) type WriteFn<D> = Box<dyn Fn(&mut D, Value, &Context<'_>) -> Result<(
 pub(crate) type RunFn<D> = Box<dyn Fn(&mut D, Value, &Context<'_>) -> Result<Value> + Send + Sync>;
 pub(crate) type EstimateFn<D> = Box<dyn Fn(&mut D, Value, &Context<'_>) -> Result<Option<Duration>> + Send + Sync>;
 pub(crate) type StatusFn<D> = Box<dyn Fn(&mut D, &Context<'_>) -> Result<Status> + Send + Sync>;
+pub(crate) type ListenFn<D> = Box<dyn Fn(&mut D, &Context<'_>) -> Result<()> + Send + Sync>;
 pub(crate) type StopFn<D> = Box<dyn Fn(&mut D, &Context<'_>) -> Result<()> + Send + Sync>;
 
 /// The parameters, commands and messages of a type of device, with the functions behind them.
@@ -63,6 +64,7 @@ pub struct Table<D> {
     pub(crate) runs: Vec<Option<RunFn<D>>>,
     pub(crate) status: Option<StatusFn<D>>,
     pub(crate) stop: Option<StopFn<D>>,
+    pub(crate) listen: Option<ListenFn<D>>,
     pub(crate) around: Option<crate::around::AroundFn<D>>,
     main_chosen: bool,
     /// A parameter that was chosen before another one.
@@ -84,6 +86,7 @@ impl<D: 'static> Table<D> {
             runs: Vec::new(),
             status: None,
             stop: None,
+            listen: None,
             around: None,
             main_chosen: false,
             second_main: None,
@@ -187,6 +190,21 @@ impl<D: 'static> Table<D> {
     pub fn stop(&mut self, stop: impl Fn(&mut D, &Context<'_>) -> Result<()> + Send + Sync + 'static) {
         self.description.stop = true;
         self.stop = Some(Box::new(stop));
+    }
+
+    /// What the device does every so often while nobody asks anything of it: passes on what its instrument says by
+    /// itself, and notices that a line has ended. It must not wait, and asks the instrument nothing.
+    ///
+    /// The host calls it on the device's worker, between calls and polls, so that no thread and no lock is needed for it.
+    /// [`ErrorKind::CommunicationFailed`](crate::ErrorKind::CommunicationFailed) says that the line is gone; any other
+    /// error goes to the log.
+    pub fn listen(
+        &mut self,
+        every: Duration,
+        listen: impl Fn(&mut D, &Context<'_>) -> Result<()> + Send + Sync + 'static,
+    ) {
+        self.description.listen = Some(every.as_secs_f64());
+        self.listen = Some(Box::new(listen));
     }
 
     /// The finished description, and one line for each mistake in the table of `owner`.

@@ -229,6 +229,14 @@ impl Bench {
         self.enter(|device, cx| device.stop(cx))
     }
 
+    /// Has the device listen, as the host does every so often while nobody asks anything of it.
+    ///
+    /// # Errors
+    /// What the driver returns.
+    pub fn listen(&mut self) -> Result<()> {
+        self.enter(|device, cx| device.listen(cx))
+    }
+
     /// What stops the device in the middle of a call, from any thread; the host asked for it when the device opened.
     pub fn stopper(&self) -> Option<Stopper> {
         let stopper = Arc::clone(self.stopper.as_ref()?);

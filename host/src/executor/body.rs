@@ -1,5 +1,6 @@
 //! The body of a worker: everything that it does, one step at a time, on whatever thread calls it.
 
+mod listen;
 mod open;
 mod poll;
 mod run;
@@ -43,6 +44,9 @@ const OPEN_LIMIT: Duration = Duration::from_secs(30);
 /// How long a stop may take (S1).
 pub(super) const STOP_LIMIT: Duration = Duration::from_secs(2);
 
+/// What an entry is called that asks nothing of the instrument.
+const LISTENING: &str = "listening";
+
 /// See the module.
 pub(super) struct Body {
     executor: Arc<Executor>,
@@ -73,6 +77,8 @@ enum Task {
     Tick,
     PollStatus,
     Poll(usize),
+    /// Hear what an instrument says by itself.
+    Listen,
 }
 
 /// What a step came to.
@@ -261,7 +267,7 @@ impl Body {
                     self.worker.inbox.push_tick(timer.slot);
                 }
                 Task::Tick => {}
-                Task::Poll(_) | Task::PollStatus => self.polls.push_back(timer),
+                Task::Poll(_) | Task::PollStatus | Task::Listen => self.polls.push_back(timer),
             }
         }
         false
@@ -302,8 +308,10 @@ impl Body {
         if self.worker.inbox.returned() {
             self.leave();
         }
-        self.note_answer(slot, began, outcome.as_ref().err());
-        device.counts().calls.fetch_add(1, Ordering::Relaxed);
+        if job.asks {
+            self.note_answer(slot, began, outcome.as_ref().err());
+            device.counts().calls.fetch_add(1, Ordering::Relaxed);
+        }
         if let Err(error) = &outcome {
             device.counts().errors.fetch_add(1, Ordering::Relaxed);
             if matches!(error.kind(), ErrorKind::CommunicationFailed | ErrorKind::Panic) {
@@ -329,9 +337,11 @@ impl Body {
             member: Arc::clone(member),
             verb,
         };
-        let epoch = device.current_epoch();
+        let entering = Entering {
+            asks: verb != LISTENING,
+            ..Entering::alone(device.current_epoch(), now, limit)
+        };
         self.begin(Running::alone(slot, label, now, limit));
-        let entering = Entering::alone(epoch, now, limit);
         let outcome = self.enter(slot, None, entering, entry);
         self.leave();
         outcome
@@ -371,6 +381,8 @@ struct Entering {
     ends: Time,
     /// Whether the driver is asked to end at `ends` (S4).
     long: bool,
+    /// Whether it says something of the instrument when the entry goes well.
+    asks: bool,
     chain: Option<Arc<Chain>>,
 }
 
@@ -383,6 +395,7 @@ impl Entering {
             began,
             ends: began + limit,
             long: false,
+            asks: true,
             chain: None,
         }
     }

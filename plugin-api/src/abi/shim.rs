@@ -139,6 +139,14 @@ impl<P: Part> RawDevice for ShimDevice<P> {
         })
     }
 
+    fn listen(&mut self, cx: RefContext<'_>) -> RawResult<()> {
+        let Self { part, table } = self;
+        entry("listen", || {
+            let Some(listen) = &table.listen else { return Ok(()) };
+            listen(Self::part(part)?, &Context::from_raw(cx))
+        })
+    }
+
     fn stopper(&self) -> ROption<BoxStopper> {
         let stopper = contained(|| self.part.as_ref().and_then(P::stopper)).flatten();
         match stopper {

@@ -45,6 +45,7 @@ impl Body {
                 task: Task::Poll(parameter.index()),
             });
         }
+        self.plan_to_listen(slot);
     }
 
     /// Everything of a device is polled soon: a command may have changed any of it.
@@ -121,6 +122,9 @@ impl Body {
         if self.instances[slot].raw.is_none() {
             // Opening starts the polls again.
             return;
+        }
+        if poll.task == Task::Listen {
+            return self.listen(slot);
         }
         if let Some(until) = self.instances[slot].silence.until().filter(|until| *until > self.now()) {
             // In the order in which they wait: each poll has its turn at finding out whether the device answers again.

@@ -84,6 +84,7 @@ impl Body {
             began: since,
             ends: nested.map_or(ends, |deadline| deadline.min(ends)),
             long,
+            asks: true,
             chain: job.chain.clone(),
         }
     }
@@ -245,7 +246,10 @@ impl Body {
         }
         let raw = RawValue::from(value.clone());
         let epoch = device.current_epoch();
-        let entering = Entering::alone(epoch, self.now(), parameter.timeout());
+        let entering = Entering {
+            asks: false,
+            ..Entering::alone(epoch, self.now(), parameter.timeout())
+        };
         let estimate = self
             .enter(slot, None, entering, |device, cx| {
                 device.estimate(index as u32, raw, cx)

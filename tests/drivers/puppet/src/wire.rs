@@ -24,15 +24,29 @@ struct StationOptions {
     #[serde(default)]
     #[schemars(extend("unit" = "s"))]
     deaf_for: f64,
+    /// It says so many words by itself, one a time, and then cuts the wire.
+    words: Option<i64>,
 }
 
 struct Station {
     host: Host,
     hears_from: Time,
     asked: i64,
+    words: Option<i64>,
 }
 
 impl Station {
+    /// Says how many words are left.
+    fn listen(&mut self, _: &Context) -> Result<()> {
+        let Some(left) = &mut self.words else { return Ok(()) };
+        if *left == 0 {
+            return Err(Error::communication("the wire is cut"));
+        }
+        self.host.send("word", *left);
+        *left -= 1;
+        Ok(())
+    }
+
     /// Counts how often it was asked, and tells of it before the answer, if there is one.
     fn ask(&mut self, cx: &Context) -> Result<i64> {
         self.asked += 1;
@@ -60,6 +74,7 @@ impl Controller for Wire {
                 host,
                 hears_from,
                 asked: 0,
+                words: options.words,
             })
         });
     }
@@ -70,6 +85,8 @@ impl Part for Station {
         t.simulated();
         t.parameter("count").read(Station::ask);
         t.parameter("other").read(Station::ask);
+        t.listen(Duration::from_millis(100), Station::listen);
+        t.message::<i64>("word", "Said by itself");
         t.message::<i64>("asked", "It was asked so often");
     }
 }
