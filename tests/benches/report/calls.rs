@@ -18,7 +18,7 @@ use baton_plugin_api::{
 use baton_tests::lab::{WATCHDOG, drivers, lab_in};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::measure::{Report, each};
+use crate::measure::{Report, each, on_one_processor};
 
 const ONE: &str = "[devices.register]\ndriver = \"bench\"\ntype = \"register\"\n";
 
@@ -169,18 +169,6 @@ fn threaded(report: &mut Report) {
         );
         lab.close();
     });
-}
-
-/// Keeps this thread, and those that it starts, on one processor meanwhile.
-fn on_one_processor(body: impl FnOnce()) {
-    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-    let all = sched_getaffinity(None).expect("a thread knows its processors");
-    let first = (0..CpuSet::MAX_CPU).find(|n| all.is_set(*n)).expect("there is one");
-    let mut one = CpuSet::new();
-    one.set(first);
-    sched_setaffinity(None, &one).expect("a thread may stay where it is");
-    body();
-    sched_setaffinity(None, &all).expect("a thread may go where it could before");
 }
 
 /// A bare thread that reads a register for whoever asks through tokio's channels.

@@ -7,6 +7,7 @@
 //! `flight` in its name.
 
 mod calls;
+mod exchange;
 mod flight;
 mod measure;
 mod secop;
@@ -23,6 +24,7 @@ fn main() {
     let mut report = Report::new(only, quick);
     calls::measure(&mut report);
     flight::measure(&mut report);
+    exchange::measure(&mut report);
     secop::measure(&mut report);
     start::measure(&mut report);
     report.finish();

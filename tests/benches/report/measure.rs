@@ -42,14 +42,20 @@ impl Report {
         row(what, ours, Some(floor), &format!("× {ratio:.2}"), goal);
     }
 
-    /// Ours beside its floor, with how many operations a second that is, and their ratio.
-    pub(crate) fn rate(&mut self, what: &str, goal: &str, ours: Block<'_>, floor: Block<'_>) {
+    /// Ours beside its floor, with the ratio of how many operations there are in a second. Returns that number, for ours.
+    pub(crate) fn rate(&mut self, what: &str, goal: &str, ours: Block<'_>, floor: Block<'_>) -> f64 {
         if !self.wants(what) {
-            return;
+            return 0.0;
         }
         let (ours, floor) = self.pairs(ours, floor);
         let ratio = floor.as_secs_f64() / ours.as_secs_f64();
         row(what, ours, Some(floor), &format!("× {ratio:.2}"), goal);
+        1.0 / ours.as_secs_f64()
+    }
+
+    /// A word about the figure above.
+    pub(crate) fn note(&mut self, text: &str) {
+        println!("  {text}");
     }
 
     /// Ours beside its floor, with their difference.
@@ -129,4 +135,16 @@ pub(crate) fn each(times: u32, mut operation: impl FnMut()) -> Duration {
     }
     // Rounded up to a nanosecond: a floor must not be zero.
     (started.elapsed() / times).max(Duration::from_nanos(1))
+}
+
+/// Keeps this thread, and those that it starts, on one processor meanwhile.
+pub(crate) fn on_one_processor(body: impl FnOnce()) {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    let all = sched_getaffinity(None).expect("a thread knows its processors");
+    let first = (0..CpuSet::MAX_CPU).find(|n| all.is_set(*n)).expect("there is one");
+    let mut one = CpuSet::new();
+    one.set(first);
+    sched_setaffinity(None, &one).expect("a thread may stay where it is");
+    body();
+    sched_setaffinity(None, &all).expect("a thread may go where it could before");
 }
