@@ -72,6 +72,9 @@ pub struct Field {
     /// Unit of its numbers; empty if they have none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unit: String,
+    /// Smallest and greatest number, inclusive, in `unit`; they hold for each element of an array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<(f64, f64)>,
     /// Whether it may be left out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
@@ -109,6 +112,14 @@ impl Datatype {
             Datatype::Int { .. } | Datatype::Float => true,
             Datatype::Array { element, .. } => element.is_numeric(),
             _ => false,
+        }
+    }
+
+    /// What an array is of; of anything else, itself.
+    pub fn element(&self) -> &Datatype {
+        match self {
+            Datatype::Array { element, .. } => element.element(),
+            other => other,
         }
     }
 

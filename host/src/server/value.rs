@@ -208,6 +208,7 @@ mod tests {
             name: name.into(),
             datatype,
             unit: String::new(),
+            limits: None,
             optional: false,
         };
         let colours = Datatype::Array {

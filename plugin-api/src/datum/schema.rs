@@ -53,6 +53,7 @@ pub(super) fn datatype_of(schema: &Json) -> Option<Datatype> {
                     name: name.clone(),
                     datatype: datatype_of(schema)?,
                     unit,
+                    limits: limits_of(schema),
                     optional,
                 })
             };
@@ -79,6 +80,20 @@ fn type_of(schema: &Json) -> Option<&str> {
         Json::Array(names) => names.iter().filter_map(Json::as_str).find(|name| *name != "null"),
         _ => None,
     }
+}
+
+/// What `#[schemars(range(min = …, max = …))]` says of a number, or of the elements of an array. The bounds that schemars
+/// gives every unsigned integer are part of its datatype.
+fn limits_of(schema: &Json) -> Option<(f64, f64)> {
+    let schema = of_option(schema).unwrap_or(schema);
+    let schema = schema.get("items").unwrap_or(schema);
+    let bound = |key: &str| schema.get(key).and_then(Json::as_f64);
+    let (lower, upper) = (bound("minimum"), bound("maximum"));
+    if type_of(schema) == Some("integer") && upper.is_none() && lower == Some(0.0) || lower.or(upper).is_none() {
+        return None;
+    }
+    // JSON has no infinity.
+    Some((lower.unwrap_or(f64::MIN), upper.unwrap_or(f64::MAX)))
 }
 
 fn integer_range(schema: &Json) -> (i64, i64) {

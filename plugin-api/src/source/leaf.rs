@@ -58,6 +58,7 @@ impl<'a> Walk<'a> {
         let value = match &node.value {
             NodeValue::Text(text) => format!("`{text}`"),
             NodeValue::Loose(_) => "the text that was looked up for it".to_owned(),
+            NodeValue::Int(_) | NodeValue::Float(_) => node.to_json().to_string(),
             _ => node.noun().to_owned(),
         };
         let error = self.error(node, format!("{} cannot be {value}", at.name()));

@@ -167,6 +167,7 @@ mod tests {
             name: name.into(),
             datatype: Datatype::Float,
             unit: unit.into(),
+            limits: None,
             optional,
         };
         let record = Datatype::Record {

@@ -91,6 +91,7 @@ fn a_record_has_all_its_fields_and_no_other() {
         name: name.into(),
         datatype,
         unit: String::new(),
+        limits: None,
         optional,
     };
     let datatype = Datatype::Record {
