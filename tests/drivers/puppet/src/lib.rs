@@ -1,6 +1,7 @@
 //! A device that does what a test tells it: reaches for other devices, speaks from threads of its own, tells nonsense.
 #![forbid(unsafe_code)]
 
+mod recorder;
 mod wire;
 
 use baton_plugin_api::{
@@ -82,4 +83,4 @@ impl Device for Hand {
     }
 }
 
-export_driver!(Hand; controllers: wire::Wire);
+export_driver!(Hand, recorder::Recorder; controllers: wire::Wire);
