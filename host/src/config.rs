@@ -12,7 +12,9 @@
 
 mod catalogue;
 mod files;
+mod frame;
 mod lab;
+mod limits;
 pub mod raw;
 pub mod render;
 mod resolve;
@@ -21,8 +23,10 @@ pub mod schema;
 pub(crate) use catalogue::not_there;
 pub use catalogue::{Catalogue, NoDrivers, Surroundings, System};
 pub use files::Files;
+pub use frame::Frame;
 pub use lab::{
-    Bound, ControllerConfig, DeviceConfig, Execution, HostConfig, LabConfig, Limits, MemberConfig, OnExit, Origin,
-    ParameterConfig, Setting, Whose,
+    ControllerConfig, DeviceConfig, Execution, HostConfig, LabConfig, MemberConfig, OnExit, Origin, ParameterConfig,
+    Scale, Setting,
 };
+pub use limits::{Bound, Limits, StatedLimits, Whose};
 pub use resolve::{Resolution, resolve};

@@ -4,10 +4,13 @@
 //! changes under one mutex, and what subscribers get is put into their queues under the same one: nobody ever sees a
 //! status from before with a value from after (M2). Drivers are called elsewhere, in the executor.
 
+mod bounds;
 mod change;
+mod command;
 mod format;
 mod parameter;
 mod path;
+mod quantity;
 mod reading;
 mod registry;
 mod state;
@@ -22,8 +25,9 @@ use baton_plugin_api::{DeviceClass, Status, Time, Value};
 
 use change::Aftermath;
 pub(crate) use change::Change;
+pub use command::Command;
 pub use format::format_value;
-pub use parameter::{Command, Parameter};
+pub use parameter::{AcceptedLimits, Parameter};
 pub use path::split_path;
 pub use reading::{LastReading, Quality, Reading, ReadingError};
 pub use registry::Registry;

@@ -18,7 +18,7 @@ use baton_plugin_api::{Status, Value};
 
 pub use queue::{Bounds, Delivered, Policy, Queue, Taken};
 
-use crate::{clock::Time, device::LastReading};
+use crate::{clock::Time, config::Limits, device::LastReading};
 
 /// What happened, once for all its subscribers.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub enum Topic {
     Parameter(Arc<str>),
     /// The target of a parameter.
     Target(Arc<str>),
+    /// The limits of a parameter that count.
+    Limits(Arc<str>),
     /// The status of the device.
     Status,
     /// A message of its driver.
@@ -53,6 +55,8 @@ pub enum Topic {
 pub enum Payload {
     /// A reading, or why there is none.
     Reading(LastReading),
+    /// Limits.
+    Limits(Arc<Limits>),
     /// The status.
     Status(Status),
     /// What the driver sent along.

@@ -15,6 +15,7 @@ mod instance;
 mod motion;
 mod noted;
 mod running;
+mod settings;
 mod solo;
 mod stop;
 mod stopper;

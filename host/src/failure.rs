@@ -38,16 +38,35 @@ pub enum Refusal {
     #[error("{path}: {why}")]
     WrongType { path: String, why: String },
     /// The value's unit does not fit.
-    #[error("{path}: {error}")]
+    #[error("{path}: {error}{}", and_help(error))]
     WrongUnit { path: String, error: UnitError },
     /// The value is outside the limits.
-    #[error("{path}: {value} is outside the limits {lower} to {upper} set by the {whose}")]
+    #[error(
+        "{path}: {value} is outside the limits {}{}",
+        both(allowed, lower, upper),
+        set_by(which, whose)
+    )]
     Limit {
         path: String,
         value: String,
         lower: String,
         upper: String,
+        /// Both in the unit of whoever asked, if that is another one: `0 cm to 5 cm`.
+        allowed: Option<String>,
+        /// The one that was met, `lower` or `upper`, if the other has been set by somebody else.
+        which: &'static str,
         whose: String,
+    },
+    /// Limits that a user wants to set are the wrong way round.
+    #[error("{path}: the limits {lower} to {upper} are reversed; the smallest value comes first")]
+    Reversed { path: String, lower: String, upper: String },
+    /// With these limits, or in this frame, nothing could be set any more.
+    #[error("{path}: {what} would leave nothing that can be set: {lower}, but {upper}")]
+    NoRoom {
+        path: String,
+        what: String,
+        lower: String,
+        upper: String,
     },
     /// The value is not a finite number.
     #[error("{path}: {value} is not a finite number")]
@@ -114,12 +133,17 @@ pub enum Failure {
         elapsed: Duration,
     },
     /// The readback is not where it should be (C3).
-    #[error("{path} did not arrive: target {target}, actual {actual}, tolerance {tolerance}")]
+    #[error(
+        "{path} did not arrive: target {target}, actual {actual}, tolerance {tolerance}{}",
+        off_by(off)
+    )]
     Missed {
         path: String,
         target: String,
         actual: String,
         tolerance: String,
+        /// How far it is from the target; empty where that is no matter of far and near.
+        off: String,
     },
     /// What was waited for did not come in time.
     #[error("{path} was not {wanted} within {}; it is {last}", seconds(*.limit))]
@@ -141,6 +165,31 @@ pub enum Failure {
     /// A function of the user panicked (C6).
     #[error("{what} panicked: {message}")]
     Panicked { what: String, message: String },
+}
+
+fn and_help(error: &UnitError) -> String {
+    error.help().map(|help| format!("; {help}")).unwrap_or_default()
+}
+
+fn off_by(off: &str) -> String {
+    match off {
+        "" => String::new(),
+        off => format!(", off by {off}"),
+    }
+}
+
+fn both(allowed: &Option<String>, lower: &str, upper: &str) -> String {
+    match allowed {
+        Some(allowed) => format!("{allowed} ({lower} to {upper})"),
+        None => format!("{lower} to {upper}"),
+    }
+}
+
+fn set_by(which: &str, whose: &str) -> String {
+    match which {
+        "" => format!(" set by the {whose}"),
+        which => format!("; the {which} one is set by the {whose}"),
+    }
 }
 
 fn did_you_mean(suggestion: &Option<String>) -> String {
@@ -179,7 +228,9 @@ impl Refusal {
             Refusal::ReadOnly { .. } => ErrorKind::ReadOnly,
             Refusal::WriteOnly { .. } => ErrorKind::ReadFailed,
             Refusal::WrongType { .. } | Refusal::WrongUnit { .. } => ErrorKind::WrongType,
-            Refusal::Limit { .. } | Refusal::NotFinite { .. } => ErrorKind::RangeError,
+            Refusal::Limit { .. } | Refusal::NotFinite { .. } | Refusal::Reversed { .. } | Refusal::NoRoom { .. } => {
+                ErrorKind::RangeError
+            }
             Refusal::Busy { .. } | Refusal::QueueFull { .. } => ErrorKind::IsBusy,
             Refusal::Down { .. } | Refusal::Stuck { .. } => ErrorKind::CommunicationFailed,
             Refusal::Expired { .. } => ErrorKind::Timeout,
@@ -228,9 +279,10 @@ impl Failure {
                 target,
                 actual,
                 tolerance,
+                off,
                 ..
             } => {
-                json!({ "target": target, "actual": actual, "tolerance": tolerance })
+                json!({ "target": target, "actual": actual, "tolerance": tolerance, "off": off })
             }
             Failure::Stopped { by, .. } | Failure::Superseded { by, .. } => json!({ "by": by }),
             Failure::NotReached {

@@ -31,6 +31,10 @@
 //! | `_status TOKEN {}` | `_status_is TOKEN {"lab","version","pid","since","config","listen","execution","devices":{"total","up"},"down":[{"device","since","cause"}],"stuck":[{"worker","since","inside"}],"connections","drivers","calls":{"done","failed","pending","came_back"},"audit":{"file","lost","error"}}`; `audit` only if there is an audit log | none |
 //! | `_drivers TOKEN {}` | `_drivers_are TOKEN {"drivers":[row, …]}`, a row as [`plugin::Row`](crate::plugin::Row) has it | none |
 //!
+//! `change stage:target_limits [0, "1 cm"]` narrows the limits that count, until they are changed again or taken back with
+//! `null`, which also stands for either bound; they never become wider than those of driver and config. Every number that
+//! can be written has such limits, under its own name with `_limits`; those that nobody has set before are not described.
+//!
 //! | in | key | meaning |
 //! | --- | --- | --- |
 //! | `update`, `reply`, `changed` | `q` | quality, if it is not good: `stale`, `not verified`, `simulated` |
@@ -41,7 +45,8 @@
 //! | module | `_members` | the devices that it uses |
 //! | accessible | `_name` | the driver's name |
 //! | parameter | `_tolerance`, `_digits`, `_poll`, `_timeout` | in its unit, and in seconds |
-//! | limits | `_origin` | who has set them: `driver`, or a line of the config |
+//! | limits | `_origin` | who has set them, also in `update`, `reply` and `changed`: `driver`, a place in the config, `user ana`; a pair of these where the bounds differ |
+//! | limits, in `changed` | `_warnings` | what may be unexpected: the present value is outside, a limit of somebody else is narrower |
 //! | command | `_long`, `_timeout` | whether it takes as long as a motion; seconds |
 
 mod base64;

@@ -14,7 +14,7 @@
 //!
 //! // Temperatures have their zero in different places, and differences of temperatures have none.
 //! let celsius = Unit::parse("°C");
-//! assert_eq!(celsius.quantity("300 K"), Ok(300.0 - 273.15));
+//! assert_eq!(celsius.quantity("300 K"), Ok(26.85));
 //! assert_eq!(celsius.difference("0.5 K"), Ok(0.5));
 //! ```
 
@@ -27,6 +27,10 @@ use std::{fmt, sync::Arc};
 use ucum::Dimension;
 
 pub use error::UnitError;
+
+/// How far, for its size, a number may move when it is converted: people write ten digits at most, and 1.1811023622 in are
+/// meant to be 30 mm.
+pub(crate) const ROUNDING: f64 = 1e-9;
 
 /// A unit, parsed. Cheap to clone.
 #[derive(Clone)]
@@ -45,6 +49,26 @@ enum Scale {
     Special { code: Arc<str>, kind: Kind },
     /// Not known: equal only to itself.
     Opaque,
+}
+
+/// A quantity that was brought into the unit that is due.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Converted {
+    /// The number in the unit that is due.
+    pub number: f64,
+    /// How far it may be from what was meant; 0 if it came in the unit that is due, for then it is meant as it is.
+    pub slack: f64,
+    /// The number as it was written.
+    pub given: f64,
+    /// Its unit as it was written.
+    pub unit: Unit,
+}
+
+impl Converted {
+    /// Whether it came in another unit than the one that is due.
+    pub fn is_foreign(&self) -> bool {
+        self.slack > 0.0
+    }
 }
 
 /// What is measured.
@@ -87,6 +111,43 @@ impl Unit {
     pub fn quantity(&self, text: &str) -> Result<f64, UnitError> {
         let (number, unit) = self.split(text)?;
         self.convert(number, &unit)
+    }
+
+    /// Number and unit of a text such as `"25 mbar"`; no unit if it has none.
+    ///
+    /// # Errors
+    /// [`UnitError::NotAQuantity`].
+    pub fn split_quantity(text: &str) -> Result<(f64, Unit), UnitError> {
+        Unit::parse("").split(text)
+    }
+
+    /// As [`quantity`](Self::quantity), with what there is to know of how it was written.
+    ///
+    /// # Errors
+    /// As [`quantity`](Self::quantity).
+    pub fn converted(&self, text: &str) -> Result<Converted, UnitError> {
+        let (given, unit) = self.split(text)?;
+        let number = self.convert(given, &unit)?;
+        let slack = match *self == unit {
+            true => 0.0,
+            false => ROUNDING * number.abs().max(self.shift(&unit)).max(f64::MIN_POSITIVE / ROUNDING),
+        };
+        Ok(Converted {
+            number,
+            slack,
+            given,
+            unit,
+        })
+    }
+
+    /// How far apart the zeros of two units are, in this one.
+    fn shift(&self, unit: &Unit) -> f64 {
+        match (&self.scale, &unit.scale) {
+            (Scale::Linear { factor, offset, .. }, Scale::Linear { offset: other, .. }) => {
+                ((other - offset) / factor).abs()
+            }
+            _ => 0.0,
+        }
     }
 
     /// The number, in this unit, of a difference of two values, such as a tolerance: where the zero lies does not count.
@@ -242,7 +303,15 @@ fn rescale(number: f64, from: f64, to: f64, offset: f64) -> f64 {
         (_, Some(part)) => number / part,
         _ => number * (from / to),
     };
-    if offset == 0.0 { scaled } else { scaled + offset / to }
+    if offset == 0.0 {
+        return scaled;
+    }
+    let shift = offset / to;
+    // What is left of two large numbers has their rounding, not its own: 32 degF are 0 degC and no 4e-14.
+    let digits = 13.0 - scaled.abs().max(shift.abs()).log10().floor();
+    let scale = 10_f64.powi(digits.clamp(-300.0, 300.0) as i32);
+    let rounded = ((scaled + shift) * scale).round() / scale;
+    if rounded.is_finite() { rounded } else { scaled + shift }
 }
 
 /// The decimal number of at most four digits after the point that a ratio above 1 is, but for the last bits.

@@ -80,7 +80,7 @@ fn c3_a_missed_target_is_told_with_actual_and_tolerance() {
     let failure = failure(me.set("stage", 3.0));
     assert_eq!(
         failure.to_string(),
-        "stage.position did not arrive: target 3.000 mm, actual 0.000 mm, tolerance 0.01 mm"
+        "stage.position did not arrive: target 3.000 mm, actual 0.000 mm, tolerance 0.01 mm, off by 3.000 mm"
     );
     // D6: the error stays to be seen, until the next write is accepted.
     let (status, _) = lab.device("stage").unwrap().status();

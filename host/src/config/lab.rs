@@ -2,9 +2,14 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
-use baton_plugin_api::{Datatype, Value, description::TableDescription};
+use baton_plugin_api::{
+    Datatype, Value,
+    description::{ParameterDescription, TableDescription},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::{Frame, Limits, StatedLimits, Whose};
 
 /// A lab.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,11 +128,19 @@ pub enum OnExit {
     Keep,
 }
 
-/// Settings of a parameter. Numbers are in its declared unit, times in seconds.
+/// Settings of a parameter. Numbers are in its unit, in the user's frame where nothing else is said; times in seconds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ParameterConfig {
-    /// Smallest and greatest value.
+    /// Smallest and greatest value, in the user's frame.
     pub limits: Option<Setting<(f64, f64)>>,
+    /// Smallest and greatest value, in the hardware's frame and unit.
+    pub dial_limits: Option<Setting<(f64, f64)>>,
+    /// 1 or -1: whether the user counts in the other direction than the hardware.
+    pub sign: Option<Setting<f64>>,
+    /// What one of the hardware's units is for the user.
+    pub scale: Option<Setting<Scale>>,
+    /// Where the user's zero lies, in the hardware's frame and unit.
+    pub zero: Option<Setting<f64>>,
     /// How far the readback may be from the target.
     pub tolerance: Option<Setting<f64>>,
     /// Time between two polls; 0 for never.
@@ -142,6 +155,15 @@ pub struct ParameterConfig {
     pub initial: Option<Setting<Value>>,
 }
 
+/// What one of the hardware's units is for the user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scale {
+    /// So many of the user's units.
+    pub factor: f64,
+    /// The user's unit, where it is not the driver's.
+    pub unit: Option<String>,
+}
+
 /// A value and where it is written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting<T> {
@@ -151,7 +173,7 @@ pub struct Setting<T> {
     pub origin: Origin,
 }
 
-/// A line of a config.
+/// A place in a config.
 ///
 /// Two origins are always equal: where something stands is no part of what it is, and a config whose lines have only
 /// moved is the same config.
@@ -161,6 +183,8 @@ pub struct Origin {
     pub file: Arc<str>,
     /// The line, from 1.
     pub line: usize,
+    /// The column, from 1.
+    pub column: usize,
 }
 
 impl PartialEq for Origin {
@@ -171,69 +195,70 @@ impl PartialEq for Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
-}
-
-/// The limits of a parameter that count, inclusive (D3).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Limits {
-    /// The lower one.
-    pub lower: Option<Bound>,
-    /// The upper one.
-    pub upper: Option<Bound>,
-}
-
-/// One limit and whose it is.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Bound {
-    /// The limit, in the declared unit.
-    pub value: f64,
-    /// Whose it is.
-    pub whose: Whose,
-}
-
-/// Who has set a limit.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Whose {
-    /// The driver.
-    Driver,
-    /// The config, there.
-    Config(Origin),
 }
 
 impl DeviceConfig {
-    /// The limits of a parameter that count: of those of driver and config the narrower. Empty if it has none.
+    /// The limits of a parameter that count: of those of driver and config the narrowest, in the user's frame. Empty if it
+    /// has none.
     pub fn limits(&self, parameter: &str) -> Limits {
+        Limits::of(&self.stated_limits(parameter), &self.frame(parameter))
+    }
+
+    /// All limits that driver and config set for a parameter.
+    pub fn stated_limits(&self, parameter: &str) -> Vec<StatedLimits> {
         let description = self.table.parameters.iter().find(|p| p.name == parameter);
-        let mut limits = Limits::default();
-        if let Some((lower, upper)) = description.and_then(|p| p.limits) {
-            limits.narrow(lower, upper, &Whose::Driver);
+        let settings = self.parameters.get(parameter);
+        let stated = |(lower, upper), is_dial, whose| StatedLimits {
+            lower,
+            upper,
+            is_dial,
+            whose,
+        };
+        let range = match description.map(|p| p.datatype.element()) {
+            Some(Datatype::Int { min, max }) => Some((*min as f64, *max as f64)),
+            _ => None,
+        };
+        let driver = [description.and_then(|p| p.limits), range].into_iter().flatten();
+        let driver = driver.map(|limits| stated(limits, true, Whose::Driver));
+        let config = [
+            settings.and_then(|s| Some((s.dial_limits.as_ref()?, true))),
+            settings.and_then(|s| Some((s.limits.as_ref()?, false))),
+        ];
+        let config = config.into_iter().flatten();
+        let config =
+            config.map(|(setting, is_dial)| stated(setting.value, is_dial, Whose::Config(setting.origin.clone())));
+        driver.chain(config).collect()
+    }
+
+    /// The frame in which the user sees a parameter.
+    pub fn frame(&self, parameter: &str) -> Frame {
+        self.parameters
+            .get(parameter)
+            .map_or(Frame::IDENTITY, ParameterConfig::frame)
+    }
+
+    /// What the driver says of a parameter, in the user's frame.
+    pub fn describe(&self, index: usize) -> ParameterDescription {
+        let hardware = &self.table.parameters[index];
+        match self.parameters.get(&hardware.name) {
+            Some(settings) => settings.frame().describe(hardware, settings.unit()),
+            None => hardware.clone(),
         }
-        if let Some(Datatype::Int { min, max }) = description.map(|p| &p.datatype) {
-            limits.narrow(*min as f64, *max as f64, &Whose::Driver);
-        }
-        if let Some(config) = self.parameters.get(parameter).and_then(|p| p.limits.as_ref()) {
-            limits.narrow(config.value.0, config.value.1, &Whose::Config(config.origin.clone()));
-        }
-        limits
     }
 }
 
-impl Limits {
-    /// Takes each bound that is narrower than what there is.
-    pub fn narrow(&mut self, lower: f64, upper: f64, whose: &Whose) {
-        let bound = |value| {
-            Some(Bound {
-                value,
-                whose: whose.clone(),
-            })
-        };
-        if self.lower.as_ref().is_none_or(|old| old.value < lower) {
-            self.lower = bound(lower);
-        }
-        if self.upper.as_ref().is_none_or(|old| old.value > upper) {
-            self.upper = bound(upper);
-        }
+impl ParameterConfig {
+    /// The frame in which the user sees it.
+    pub fn frame(&self) -> Frame {
+        let number = |setting: &Option<Setting<f64>>, default| setting.as_ref().map_or(default, |s| s.value);
+        let scale = self.scale.as_ref().map_or(1.0, |scale| scale.value.factor);
+        Frame::new(number(&self.sign, 1.0) * scale, number(&self.zero, 0.0))
+    }
+
+    /// The user's unit, where it is not the driver's.
+    pub fn unit(&self) -> Option<&str> {
+        self.scale.as_ref()?.value.unit.as_deref()
     }
 }

@@ -117,8 +117,18 @@ pub struct RawDevice {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Parameter")]
 pub struct RawParameter {
-    /// Smallest and greatest value, inclusive, within the driver's own limits: `["0 mm", "50 mm"]`.
+    /// Smallest and greatest value, inclusive, within the driver's own limits: `["0 mm", "50 mm"]`. As the user counts,
+    /// where `sign`, `scale` or `zero` are set.
     pub limits: Option<(RawQuantity, RawQuantity)>,
+    /// The same as the hardware counts, whatever `sign`, `scale` and `zero` are: `["-10 mm", "40 mm"]`.
+    pub dial_limits: Option<(RawQuantity, RawQuantity)>,
+    /// `-1` if the user counts in the other direction than the hardware.
+    #[schemars(extend("enum" = [1, -1]))]
+    pub sign: Option<f64>,
+    /// What one of the hardware's units is for the user: `2`, or with a unit that the user then sees, `"25 mbar"`.
+    pub scale: Option<RawQuantity>,
+    /// Where the user's zero lies, as the hardware counts: `"3 mm"`.
+    pub zero: Option<RawQuantity>,
     /// How far the readback may be from the target: `"10 um"`.
     pub tolerance: Option<RawQuantity>,
     /// Time between two polls: `"1 s"`; `"0 s"` for never.

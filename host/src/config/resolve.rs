@@ -2,6 +2,7 @@
 
 mod controller;
 mod device;
+mod frame;
 mod home;
 mod host;
 mod indirect;

@@ -1,5 +1,7 @@
 //! A change of a device, and how subscribers are told.
 
+mod settings;
+
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -387,6 +389,15 @@ impl Change<'_> {
             for (topic, reading) in topics.into_iter().zip([reading, target]) {
                 messages.extend(reading.map(|reading| (topic, Payload::Reading(reading))));
             }
+        }
+        for parameter in self
+            .device
+            .parameters
+            .iter()
+            .filter(|parameter| parameter.can_have_limits())
+        {
+            let topic = Topic::Limits(Arc::clone(parameter.name()));
+            messages.push((topic, Payload::Limits(Arc::new(parameter.limits()))));
         }
         messages.push((Topic::Status, Payload::Status(self.state.shown())));
         for (topic, payload) in messages {

@@ -1,18 +1,32 @@
-//! Parameters and commands: what is fixed about them, and the checks before a driver is called.
+//! Parameters: what is fixed about them, and the checks before a driver is called.
 
-use std::{sync::Arc, time::Duration};
-
-use baton_plugin_api::{
-    Datatype, Value,
-    description::{CommandDescription, ParameterDescription},
+use std::{
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
 };
 
-use super::format_value;
+use baton_plugin_api::{Datatype, Value, description::ParameterDescription};
+use serde_json::Value as Json;
+
+use super::{
+    bounds::{self, Live, Outside},
+    format_value,
+    quantity::{self, Slack, Taken},
+};
 use crate::{
-    config::{Bound, DeviceConfig, HostConfig, Limits, ParameterConfig, Setting, Whose},
+    config::{Bound, DeviceConfig, Frame, HostConfig, Limits, ParameterConfig, Setting, StatedLimits, Whose},
     failure::Refusal,
-    units::Unit,
+    units::{Converted, Unit},
 };
+
+/// Limits that a user has set, and what there is to say about that.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AcceptedLimits {
+    /// Those that count now: the narrowest of driver, config and user.
+    pub limits: Limits,
+    /// What the user may not expect: that a limit of somebody else is narrower, that the present value is outside.
+    pub warnings: Vec<String>,
+}
 
 /// A parameter of a device.
 #[derive(Debug)]
@@ -22,7 +36,12 @@ pub struct Parameter {
     path: Arc<str>,
     description: ParameterDescription,
     unit: Unit,
-    limits: Limits,
+    /// Its datatype, with integers of any size: those that do not fit are outside the driver's limits.
+    accepts: Datatype,
+    /// Its datatype as the driver has it.
+    driver_datatype: Datatype,
+    /// What may change while the lab runs. Taken last of all locks, and only to look or to replace it.
+    live: RwLock<Live>,
     tolerance: Option<f64>,
     poll: Option<Duration>,
     fresh_for: Duration,
@@ -33,7 +52,7 @@ pub struct Parameter {
     initial: Option<Value>,
 }
 
-fn time(seconds: f64) -> Duration {
+pub(super) fn time(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
@@ -42,7 +61,8 @@ const SIDE_POLL: f64 = 5.0;
 
 impl Parameter {
     pub(super) fn new(device: &str, config: &DeviceConfig, host: &HostConfig, index: usize) -> Self {
-        let description = config.table.parameters[index].clone();
+        let description = config.describe(index);
+        let driver_datatype = config.table.parameters[index].datatype.clone();
         let settings = config.parameters.get(&description.name).cloned().unwrap_or_default();
         let is_main = config.table.main.as_ref() == Some(&description.name);
         let value = |setting: &Option<Setting<f64>>| setting.as_ref().map(|setting| setting.value);
@@ -63,7 +83,12 @@ impl Parameter {
             name: description.name.as_str().into(),
             path: format!("{device}.{}", description.name).into(),
             unit: Unit::parse(&description.unit),
-            limits: config.limits(&description.name),
+            accepts: widened(&description.datatype),
+            driver_datatype,
+            live: RwLock::new(Live::new(
+                config.frame(&description.name),
+                config.stated_limits(&description.name),
+            )),
             tolerance: value(tolerance).or(description.tolerance),
             poll: polled.then(|| time(poll)),
             fresh_for: time(value(fresh_for).unwrap_or(description.fresh_for)),
@@ -94,7 +119,7 @@ impl Parameter {
         &self.path
     }
 
-    /// What the driver says of it.
+    /// What the driver says of it, in the user's frame.
     pub fn description(&self) -> &ParameterDescription {
         &self.description
     }
@@ -104,9 +129,24 @@ impl Parameter {
         &self.unit
     }
 
-    /// The limits that count.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    /// The limits that count, in the user's frame.
+    pub fn limits(&self) -> Limits {
+        self.live().effective.clone()
+    }
+
+    /// All limits that anybody has set, the driver's first and the user's last; those that do not count, too.
+    pub fn stated_limits(&self) -> Vec<StatedLimits> {
+        self.live().stated.clone()
+    }
+
+    /// The frame in which the user sees it.
+    pub fn frame(&self) -> Frame {
+        self.live().frame
+    }
+
+    /// Whether it is a number, or an array of them, that can be written: what can have limits.
+    pub fn can_have_limits(&self) -> bool {
+        self.description.writable && self.description.datatype.is_numeric()
     }
 
     /// Time between two polls; `None` if it is not polled.
@@ -145,7 +185,10 @@ impl Parameter {
     }
 
     /// Brings a value into the parameter's datatype and unit and checks it against all limits. Pure; the driver is not
-    /// called. A text with a number and a unit is converted (D4).
+    /// called. A text with a number and a unit is converted, also as an element of an array or the field of a record (D4).
+    ///
+    /// What was converted, and misses a limit by no more than rounding, is that limit: 1.1811023622 in are 30 mm. A number
+    /// in the declared unit is meant as it is.
     ///
     /// # Errors
     /// `ReadOnly`, `WrongType`, `WrongUnit`, `NotFinite` or `Limit`.
@@ -155,22 +198,27 @@ impl Parameter {
                 path: self.path.to_string(),
             });
         }
-        let value = in_unit(value, &self.description.datatype, &self.unit, &self.path)?;
-        let value = value
-            .conform(&self.description.datatype)
-            .map_err(|why| Refusal::WrongType {
-                path: self.path.to_string(),
-                why,
-            })?;
-        match &value {
-            Value::Float(x) => self.check_number(*x)?,
-            Value::Int(n) => self.check_number(*n as f64)?,
-            Value::Array(array) if self.description.datatype.is_numeric() => {
-                array.to_f64().into_iter().try_for_each(|x| self.check_number(x))?;
-            }
-            _ => {}
+        let taken = quantity::take(value, &self.accepts, &self.unit, &self.path)?;
+        self.place(taken, &self.live())
+    }
+
+    /// Checks a value that has been [checked](Self::check) before, against the limits that count by now.
+    ///
+    /// # Errors
+    /// `Limit`.
+    pub(crate) fn recheck(&self, value: &Value) -> Result<(), Refusal> {
+        let live = self.live();
+        let outside = live.place(value, &Slack::default()).err();
+        outside.map_or(Ok(()), |outside| Err(self.outside(&outside, None, &live)))
+    }
+
+    fn place(&self, taken: Taken, live: &Live) -> Result<Value, Refusal> {
+        bounds::check_finite(&taken.value, &self.path)?;
+        match live.place(&taken.value, &taken.slack) {
+            Ok(None) => bounds::check_fields(taken, &self.description.datatype, &self.path),
+            Ok(Some(placed)) => Ok(placed),
+            Err(outside) => Err(self.outside(&outside, taken.converted.as_ref(), live)),
         }
-        Ok(value)
     }
 
     /// A value in the parameter's datatype and unit, whether or not it may be written.
@@ -178,16 +226,9 @@ impl Parameter {
     /// # Errors
     /// `WrongType`, `WrongUnit` or `NotFinite`.
     pub(crate) fn value_of(&self, value: Value) -> Result<Value, Refusal> {
-        let value = in_unit(value, &self.description.datatype, &self.unit, &self.path)?;
-        if let Some(value) = value.as_f64().filter(|value| !value.is_finite()) {
-            let path = self.path.to_string();
-            return Err(Refusal::NotFinite { path, value });
-        }
-        let why = |why| Refusal::WrongType {
-            path: self.path.to_string(),
-            why,
-        };
-        value.conform(&self.description.datatype).map_err(why)
+        let value = quantity::take(value, &self.accepts, &self.unit, &self.path)?.value;
+        bounds::check_finite(&value, &self.path)?;
+        Ok(value)
     }
 
     /// How far two values may be apart: a number in the parameter's unit, or a text with a unit, whose zero does not
@@ -218,32 +259,178 @@ impl Parameter {
         }
     }
 
-    fn check_number(&self, x: f64) -> Result<(), Refusal> {
-        if !x.is_finite() {
-            return Err(Refusal::NotFinite {
-                path: self.path.to_string(),
-                value: x,
-            });
-        }
-        let low = self.limits.lower.as_ref().filter(|bound| x < bound.value);
-        match low.or(self.limits.upper.as_ref().filter(|bound| x > bound.value)) {
-            None => Ok(()),
-            Some(met) => Err(self.outside(x, met)),
+    /// A value that has been checked as the driver gets it: checked once more, and in the hardware's frame (D8).
+    ///
+    /// # Errors
+    /// `Limit`, if the limits have changed since.
+    pub(crate) fn for_driver(&self, value: &Value) -> Result<Value, Refusal> {
+        let live = self.live();
+        let refused = |outside: Outside| self.outside(&outside, None, &live);
+        let placed = live.place(value, &Slack::default()).map_err(refused)?;
+        let placed = placed.unwrap_or_else(|| value.clone());
+        live.to_hardware(placed, &self.driver_datatype).ok_or_else(|| {
+            let number = value.as_f64().unwrap_or(f64::NAN);
+            refused(Outside { index: None, number })
+        })
+    }
+
+    /// What the driver returned, or published, in the user's frame.
+    pub(crate) fn as_user(&self, value: Value) -> Value {
+        self.live().frame.value_to_user(value)
+    }
+
+    /// Its datatype on the other side of the frame.
+    pub(crate) fn driver_datatype(&self) -> &Datatype {
+        &self.driver_datatype
+    }
+
+    fn live(&self) -> RwLockReadGuard<'_, Live> {
+        // What is in it is replaced as a whole.
+        self.live.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes limits or frame.
+    pub(super) fn set_live(&self, live: Live) {
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = live;
+    }
+
+    fn outside(&self, outside: &Outside, converted: Option<&Converted>, live: &Live) -> Refusal {
+        let Outside { index, number } = outside;
+        let converted = converted.filter(|converted| converted.is_foreign());
+        let show = |x: f64| self.show(x);
+        // In the words of whoever asked, and in ours.
+        let value = match converted {
+            Some(converted) => format!("{} ({})", given(converted.given, &converted.unit), show(*number)),
+            None => show(*number),
+        };
+        let Limits { lower, upper } = &live.effective;
+        let bound = |bound: &Option<Bound>| bound.as_ref().map_or("any".to_owned(), |bound| show(bound.value));
+        let theirs = |unit: &Unit, bound: &Option<Bound>| match bound {
+            Some(bound) => Some(given(unit.convert(bound.value, &self.unit).ok()?, unit)),
+            None => Some("any".to_owned()),
+        };
+        let allowed = |unit| Some(format!("{} to {}", theirs(unit, lower)?, theirs(unit, upper)?));
+        let is_low = lower.as_ref().is_some_and(|bound| *number < bound.value);
+        let met = if is_low { lower } else { upper };
+        let whose = |bound: &Option<Bound>| bound.as_ref().map_or(String::new(), |bound| bound.whose.to_string());
+        let is_one = lower.is_none() || upper.is_none() || whose(lower) == whose(upper);
+        Refusal::Limit {
+            path: format!("{}{}", self.path, index.as_deref().unwrap_or_default()),
+            value,
+            lower: bound(lower),
+            upper: bound(upper),
+            allowed: converted.and_then(|converted| allowed(&converted.unit)),
+            which: if is_one {
+                ""
+            } else if is_low {
+                "lower"
+            } else {
+                "upper"
+            },
+            whose: whose(met),
         }
     }
 
-    fn outside(&self, x: f64, met: &Bound) -> Refusal {
-        let show = |x: f64| format_value(&Value::Float(x), self.unit.as_str(), None);
-        let bound = |bound: &Option<Bound>| bound.as_ref().map_or("any".to_owned(), |bound| show(bound.value));
-        Refusal::Limit {
-            path: self.path.to_string(),
-            value: show(x),
-            lower: bound(&self.limits.lower),
-            upper: bound(&self.limits.upper),
-            whose: match &met.whose {
-                Whose::Driver => "driver".to_owned(),
-                Whose::Config(origin) => format!("config at {origin}"),
-            },
+    /// A number of it, such as a limit, as people read it.
+    pub(super) fn show(&self, x: f64) -> String {
+        given(x, &self.unit)
+    }
+
+    /// The user's limits on their way in: numbers in the declared unit or texts with one; infinite for none on that side.
+    ///
+    /// # Errors
+    /// `ReadOnly`, `WrongType`, `WrongUnit`, `NotFinite`, `Reversed`.
+    pub(crate) fn check_limits(
+        &self,
+        limits: Option<(Value, Value)>,
+        who: &str,
+    ) -> Result<Option<StatedLimits>, Refusal> {
+        let path = || self.path.to_string();
+        if !self.description.writable {
+            return Err(Refusal::ReadOnly { path: path() });
+        }
+        if !self.description.datatype.is_numeric() {
+            let why = format!("a value of kind {} has no limits", self.description.datatype.noun());
+            return Err(Refusal::WrongType { path: path(), why });
+        }
+        let Some((lower, upper)) = limits else { return Ok(None) };
+        let (lower, upper) = (self.bound(lower)?, self.bound(upper)?);
+        if lower > upper {
+            let (lower, upper) = (self.show(lower), self.show(upper));
+            return Err(Refusal::Reversed {
+                path: path(),
+                lower,
+                upper,
+            });
+        }
+        Ok(Some(StatedLimits {
+            lower,
+            upper,
+            is_dial: false,
+            whose: Whose::User(who.into()),
+        }))
+    }
+
+    fn bound(&self, value: Value) -> Result<f64, Refusal> {
+        match quantity::take(value, &Datatype::Float, &self.unit, &self.path)?.value {
+            // What is sent where there is no limit comes back from some clients.
+            Value::Float(f64::MAX) => Ok(f64::INFINITY),
+            Value::Float(f64::MIN) => Ok(f64::NEG_INFINITY),
+            Value::Float(x) if !x.is_nan() => Ok(x),
+            other => Err(Refusal::NotFinite {
+                path: self.path.to_string(),
+                value: other.as_f64().unwrap_or(f64::NAN),
+            }),
+        }
+    }
+
+    /// What the user wants to call the place where it is.
+    ///
+    /// # Errors
+    /// `WrongType` if it is not a single number that can be read; `WrongUnit`, `NotFinite`.
+    pub(crate) fn check_zero(&self, value: Value) -> Result<Value, Refusal> {
+        let is_number = matches!(self.description.datatype, Datatype::Float | Datatype::Int { .. });
+        if !is_number || !self.description.readable {
+            let why = "only a single number that can be read has a zero".to_owned();
+            let path = self.path.to_string();
+            return Err(Refusal::WrongType { path, why });
+        }
+        let taken = quantity::take(value, &self.accepts, &self.unit, &self.path)?;
+        bounds::check_finite(&taken.value, &self.path)?;
+        Ok(taken.value)
+    }
+
+    /// With these limits of the user.
+    ///
+    /// # Errors
+    /// `NoRoom`, if that leaves nothing.
+    pub(super) fn with_user_limits(&self, limits: Option<StatedLimits>) -> Result<Live, Refusal> {
+        let live = self.live().with_user(limits);
+        self.with_room(live, "these limits")
+    }
+
+    /// In the frame in which what is called `is` is called `wanted`.
+    ///
+    /// # Errors
+    /// `NoRoom`, if that leaves nothing.
+    pub(super) fn with_zero(&self, is: f64, wanted: f64) -> Result<Live, Refusal> {
+        let live = self.live();
+        let live = live.with_frame(live.frame.shifted(is, wanted));
+        self.with_room(live, "this zero")
+    }
+
+    fn with_room(&self, live: Live, what: &str) -> Result<Live, Refusal> {
+        let (Some(lower), Some(upper)) = (&live.effective.lower, &live.effective.upper) else {
+            return Ok(live);
+        };
+        match live.is_empty() {
+            false => Ok(live),
+            true => Err(Refusal::NoRoom {
+                path: self.path.to_string(),
+                what: what.to_owned(),
+                lower: format!("at least {} by the {}", self.show(lower.value), lower.whose),
+                upper: format!("at most {} by the {}", self.show(upper.value), upper.whose),
+            }),
         }
     }
 
@@ -260,23 +447,41 @@ impl Parameter {
             + match (self.tolerance, &self.description.datatype) {
                 (Some(tolerance), _) => tolerance,
                 (None, Datatype::Int { .. }) => 0.0,
-                (None, _) => 1e-6 * target.abs().max(1e-3),
+                (None, _) => default_tolerance(target),
             }
     }
 
     /// Whether `actual` counts as `target` (C3).
     pub(crate) fn arrived(&self, target: &Value, actual: &Value) -> bool {
-        let near = |t: f64, a: f64| (t - a).abs() <= self.tolerance_at(t);
+        self.deviation(target, actual).is_none()
+    }
+
+    /// How far `actual` is from `target`, if it does not count as arrived (C3); `Some("")` where that is no matter of far and near.
+    pub(crate) fn deviation(&self, target: &Value, actual: &Value) -> Option<String> {
+        let off = |t: f64, a: f64| Some((t - a).abs()).filter(|off| off.is_nan() || *off > self.tolerance_at(t));
         match (target, actual) {
-            (Value::Array(target), Value::Array(actual)) => {
-                let (target, actual) = (target.to_f64(), actual.to_f64());
-                target.len() == actual.len() && target.iter().zip(&actual).all(|(t, a)| near(*t, *a))
+            (Value::Array(t), Value::Array(a)) if t.shape() == a.shape() => {
+                let (shape, t, a) = (t.shape(), t.to_f64(), a.to_f64());
+                let far = t.iter().zip(&a).enumerate();
+                let far = far.filter_map(|(at, (t, a))| Some((at, off(*t, *a)?)));
+                let (at, most) = far.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
+                Some(format!(
+                    "{} at {}",
+                    self.show_difference(most),
+                    bounds::index(at, &shape)
+                ))
             }
+            (Value::Json(target), Value::Json(actual)) => json_deviation(target, actual, ""),
             _ => match (target.as_f64(), actual.as_f64()) {
-                (Some(t), Some(a)) => near(t, a),
-                _ => target == actual,
+                (Some(t), Some(a)) => off(t, a).map(|off| self.show_difference(off)),
+                _ => (target != actual).then(String::new),
             },
         }
+    }
+
+    /// A difference of two values; in a unit with a zero of its own, such as °C, it is one of kelvins.
+    fn show_difference(&self, difference: f64) -> String {
+        self.format(&Value::Float(difference))
     }
 
     /// The tolerance at `target` as people read it.
@@ -292,93 +497,46 @@ impl Parameter {
     }
 }
 
-/// A text with a number and a unit as a number in `unit`, where a number is due.
-fn in_unit(value: Value, datatype: &Datatype, unit: &Unit, path: &str) -> Result<Value, Refusal> {
-    match value {
-        Value::Text(text) if matches!(datatype, Datatype::Float | Datatype::Int { .. }) => unit
-            .quantity(&text)
-            .map(Value::Float)
-            .map_err(|error| Refusal::WrongUnit {
-                path: path.to_owned(),
-                error,
-            }),
-        value => Ok(value),
+/// One part in a million.
+fn default_tolerance(target: f64) -> f64 {
+    1e-6 * target.abs().max(1e-3)
+}
+
+/// Where a record, or an array of anything, is first unlike another; its numbers may differ by one part in a million.
+fn json_deviation(target: &Json, actual: &Json, at: &str) -> Option<String> {
+    match (target, actual) {
+        (Json::Object(target), Json::Object(actual)) => target.iter().find_map(|(name, target)| {
+            let at = format!("{at}.{name}");
+            json_deviation(target, actual.get(name).unwrap_or(&Json::Null), &at)
+        }),
+        (Json::Array(target), Json::Array(actual)) if target.len() == actual.len() => {
+            let mut items = target.iter().zip(actual).enumerate();
+            items.find_map(|(place, (target, actual))| json_deviation(target, actual, &format!("{at}[{place}]")))
+        }
+        (Json::Number(t), Json::Number(a)) if t.is_f64() || a.is_f64() => {
+            let (t, a) = (t.as_f64()?, a.as_f64()?);
+            let off = (t - a).abs();
+            (off > default_tolerance(t)).then(|| format!("{off} at {}", at.trim_start_matches('.')))
+        }
+        (target, actual) if target == actual => None,
+        _ if at.is_empty() => Some(String::new()),
+        _ => Some(format!("what is at {}", at.trim_start_matches('.'))),
     }
 }
 
-/// A command of a device.
-#[derive(Debug)]
-pub struct Command {
-    index: usize,
-    name: Arc<str>,
-    path: Arc<str>,
-    description: CommandDescription,
-    unit: Unit,
-    timeout: Duration,
+/// A number with its unit.
+fn given(x: f64, unit: &Unit) -> String {
+    format_value(&Value::Float(x), unit.as_str(), None)
 }
 
-impl Command {
-    pub(super) fn new(device: &str, config: &DeviceConfig, host: &HostConfig, index: usize) -> Self {
-        let description = config.table.commands[index].clone();
-        let configured = config.commands.get(&description.name).map(|setting| setting.value);
-        let default = if description.long {
-            host.motion_timeout
-        } else {
-            host.timeout
-        };
-        Command {
-            index,
-            name: description.name.as_str().into(),
-            path: format!("{device}.{}", description.name).into(),
-            unit: Unit::parse(&description.argument_unit),
-            timeout: time(configured.or(description.timeout).unwrap_or(default)),
-            description,
-        }
-    }
-
-    /// Its place in the driver's table.
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-
-    /// Its full name, `stage.home`.
-    pub fn path(&self) -> &Arc<str> {
-        &self.path
-    }
-
-    /// What the driver says of it.
-    pub fn description(&self) -> &CommandDescription {
-        &self.description
-    }
-
-    /// After how long it is overdue.
-    pub fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
-    /// Brings an argument into the command's datatype and unit.
-    ///
-    /// # Errors
-    /// `WrongType`, `WrongUnit` or `NotFinite`.
-    pub fn check(&self, argument: Value) -> Result<Value, Refusal> {
-        let argument = in_unit(argument, &self.description.argument, &self.unit, &self.path)?;
-        let argument = argument
-            .conform(&self.description.argument)
-            .map_err(|why| Refusal::WrongType {
-                path: self.path.to_string(),
-                why,
-            })?;
-        match argument {
-            Value::Float(value) if !value.is_finite() => Err(Refusal::NotFinite {
-                path: self.path.to_string(),
-                value,
-            }),
-            argument => Ok(argument),
-        }
+/// The datatype with integers of any size.
+fn widened(datatype: &Datatype) -> Datatype {
+    match datatype {
+        Datatype::Int { .. } => Datatype::ANY_INT,
+        Datatype::Array { element, shape } => Datatype::Array {
+            element: Box::new(widened(element)),
+            shape: shape.clone(),
+        },
+        other => other.clone(),
     }
 }

@@ -322,6 +322,7 @@ fn size_of_payload(payload: &Payload) -> usize {
     64 + match payload {
         Payload::Reading(Ok(reading)) => of_value(&reading.value),
         Payload::Reading(Err(error)) => error.error.message().len(),
+        Payload::Limits(_) => 128,
         Payload::Status(status) => status.text.len(),
         Payload::Value(value) => of_value(value),
     }

@@ -405,7 +405,7 @@ impl Entering {
 fn running(job: &Job, device: &Device, now: Time) -> Running {
     let parameter = |index: usize| &device.parameters()[index];
     let (limit, long) = match &job.action {
-        Action::Read(index) => (parameter(*index).timeout(), false),
+        Action::Read(index) | Action::Zero { parameter: index, .. } => (parameter(*index).timeout(), false),
         Action::Write { parameter: index, .. } => match parameter(*index).description().blocking {
             true => (parameter(*index).motion_timeout(), true),
             false => (parameter(*index).timeout(), false),

@@ -182,10 +182,14 @@ fn publish(
     let parameter = device.parameter(parameter).map_err(|refusal| refusal.to_error())?;
     let now = executor.now();
     let time = if time == 0 { now } else { Time::from_nanoseconds(time) };
-    let value = Value::try_from(value).and_then(|value| sensible(&parameter.description().datatype, value));
-    let reading = value.map(|value| device.reading(value, time));
-    let recorded = reading.clone().map_err(|error| ReadingError { error, time });
-    device.change(|change| change.record(parameter.index(), recorded, now, false));
+    let value = Value::try_from(value).and_then(|value| sensible(parameter.driver_datatype(), value));
+    // In the frame that is in force when it is recorded; somebody may just be setting another zero.
+    let reading = device.change(|change| {
+        let reading = value.map(|value| device.reading(parameter.as_user(value), time));
+        let recorded = reading.clone().map_err(|error| ReadingError { error, time });
+        change.record(parameter.index(), recorded, now, false);
+        reading
+    });
     reading
         .map(drop)
         .map_err(|error| error.context(parameter.path().to_string()))

@@ -55,6 +55,11 @@ pub(super) enum Action {
         argument: Value,
         way: Way,
     },
+    /// Let the place where a parameter is be what the user calls this.
+    Zero {
+        parameter: usize,
+        wanted: Value,
+    },
     Status,
     /// Stop, at the head of the queue; calls the driver unless its stopper was called already.
     Stop {

@@ -130,9 +130,9 @@ impl Motion {
                 quality: Quality::NotVerified,
             }));
         };
-        if parameter.arrived(target, &actual.value) {
+        let Some(off) = parameter.deviation(target, &actual.value) else {
             return Look::End(Ok(actual.clone()));
-        }
+        };
         // A slow instrument has not begun yet, or shows an old value for a moment.
         if !self.was_busy && now.since(self.taken) < SLOW_START {
             return Look::Wait;
@@ -142,6 +142,7 @@ impl Motion {
             target: parameter.format(target),
             actual: parameter.format(&actual.value),
             tolerance: parameter.show_tolerance(target),
+            off,
         }))
     }
 

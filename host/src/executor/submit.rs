@@ -31,7 +31,7 @@ pub(crate) struct Caller {
 }
 
 impl Executor {
-    fn call(&self, device: &Arc<Device>, member: &Arc<str>, verb: &'static str, caller: &Caller) -> Call {
+    pub(super) fn call(&self, device: &Arc<Device>, member: &Arc<str>, verb: &'static str, caller: &Caller) -> Call {
         let label = Label {
             device: Arc::clone(device.name()),
             member: Arc::clone(member),
@@ -140,9 +140,11 @@ impl Executor {
             way,
         };
         let retarget = parameter.description().retarget;
-        self.begin(device, way, retarget, action, &call, caller, |change, now| {
+        // Limits change under the device's lock: none can come between this and the acceptance.
+        let gate = |_: &Change<'_>| parameter.recheck(&target);
+        self.begin(device, way, retarget, action, &call, caller, gate, |change, now| {
             let text = format!("to {}", parameter.format(&target));
-            change.target(parameter.index(), target, now);
+            change.target(parameter.index(), target.clone(), now);
             text
         })?;
         Ok(call)
@@ -167,7 +169,8 @@ impl Executor {
             way,
         };
         let name = command.name();
-        self.begin(device, way, false, action, &call, caller, |_, _| name.to_string())?;
+        let gate = |_: &Change<'_>| Ok(());
+        self.begin(device, way, false, action, &call, caller, gate, |_, _| name.to_string())?;
         Ok(call)
     }
 
@@ -191,11 +194,13 @@ impl Executor {
         action: Action,
         call: &Call,
         caller: &Caller,
+        gate: impl FnOnce(&Change<'_>) -> Result<(), Refusal>,
         accept: impl FnOnce(&mut Change<'_>, Time) -> String,
     ) -> Result<(), Refusal> {
         let now = self.now();
         let superseded = device.change(|change| {
             change.may_begin(way, call.core(), retarget, now)?;
+            gate(change)?;
             let job = || self.job(device, action, call, caller);
             device.worker().inbox.push(device, || now, job)?;
             let superseded = change.begin(way, call.core());
@@ -255,7 +260,7 @@ impl Executor {
         Some(found.into())
     }
 
-    fn push(
+    pub(super) fn push(
         self: &Arc<Self>,
         device: &Arc<Device>,
         action: Action,

@@ -1,14 +1,15 @@
 //! Acting in a lab, as somebody.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use baton_plugin_api::Value;
+use serde_json::Value as Json;
 
 use super::Lab;
 use crate::{
     audit::{self, Asked, Entry},
     condition::Condition,
-    device::{Device, Reading, Wait, split_path},
+    device::{AcceptedLimits, Device, Reading, Wait, split_path},
     executor::{Call, Caller, StopReport},
     failure::{Failure, Refusal},
     owner::OwnerId,
@@ -97,6 +98,71 @@ impl Owner {
         self.noted("write", path, value.into(), |value| {
             let device = self.lab.device(device)?;
             self.lab.executor().submit_write(device, name, value, &self.caller())
+        })
+    }
+
+    /// Narrows the limits of a parameter, until they are set anew or [taken back](Self::clear_limits): in the declared
+    /// unit, `0.0..=10.0`, or in any, `"0 mm"..="1 cm"`; infinite for none on that side. Driver and config are never
+    /// widened: the narrowest counts. What is queued and lies outside is refused; what moves goes on.
+    ///
+    /// ```no_run
+    /// # fn test(me: &baton_host::lab::Owner) -> Result<(), baton_host::failure::Refusal> {
+    /// for warning in me.set_limits("stage.position", "0 mm"..="1 cm")?.warnings {
+    ///     eprintln!("{warning}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `NoSuchDevice`, `NoSuchParameter`, `ReadOnly`, `WrongType`, `WrongUnit`, `NotFinite`, `Reversed`, `NoRoom`.
+    pub fn set_limits<V: Into<Value>>(&self, path: &str, limits: RangeInclusive<V>) -> Result<AcceptedLimits, Refusal> {
+        let (lower, upper) = limits.into_inner();
+        self.change_limits(path, Some((lower.into(), upper.into())))
+    }
+
+    /// Takes back what users have set as limits of a parameter.
+    ///
+    /// # Errors
+    /// `NoSuchDevice`, `NoSuchParameter`, `ReadOnly`, `WrongType`.
+    pub fn clear_limits(&self, path: &str) -> Result<AcceptedLimits, Refusal> {
+        self.change_limits(path, None)
+    }
+
+    fn change_limits(&self, path: &str, limits: Option<(Value, Value)>) -> Result<AcceptedLimits, Refusal> {
+        let (device, name) = split_path(path);
+        let (executor, time) = (self.lab.executor(), self.lab.clock().now());
+        let asked = executor.audit().map(|_| match &limits {
+            Some((lower, upper)) => Json::from(vec![audit::shown(lower), audit::shown(upper)]),
+            None => Json::Null,
+        });
+        let device = self.lab.device(device);
+        let outcome = device.and_then(|device| executor.submit_limits(device, name, limits, &self.caller()));
+        if let (Some(audit), Some(new)) = (executor.audit(), asked) {
+            let asked = Asked {
+                new,
+                ..Asked::default()
+            };
+            let entry = Entry::new("limits", self.id.clone(), path, time).asked(asked);
+            audit.record(match &outcome {
+                Ok(_) => entry.ended("done", None, Duration::ZERO),
+                Err(refusal) => entry.refused(refusal.to_string()),
+            });
+        }
+        outcome
+    }
+
+    /// Lets the place where a parameter is be called `value`: "here is 0" (D8). The hardware is read, and not moved;
+    /// readings, target and driver's limits are given in the new frame from then on, until the host ends. The call
+    /// resolves to the reading in the new frame.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and `WrongType`, `WrongUnit`, `NotFinite`, `Busy`. As a failure of the call: `NoRoom`.
+    pub fn set_zero(&self, path: &str, value: impl Into<Value>) -> Result<Call, Refusal> {
+        let (device, name) = split_path(path);
+        self.noted("zero", path, value.into(), |value| {
+            let device = self.lab.device(device)?;
+            self.lab.executor().submit_zero(device, name, value, &self.caller())
         })
     }
 

@@ -9,7 +9,7 @@ mod names;
 
 use std::{collections::HashMap, sync::Arc};
 
-use baton_plugin_api::{Datatype, DeviceClass};
+use baton_plugin_api::{Datatype, DeviceClass, Time, Value};
 use serde_json::{Value as Json, json};
 
 pub(super) use names::Role;
@@ -19,6 +19,7 @@ use super::{
     value,
 };
 use crate::{
+    config::{Bound, Limits},
     device::{Device, Parameter},
     dispatcher::{Message, Payload, Topic},
     failure::Refusal,
@@ -40,6 +41,8 @@ pub(super) struct Module {
     accessibles: Vec<Accessible>,
     /// The accessible that shows each parameter's readback, by the parameter's own name.
     readbacks: HashMap<Arc<str>, (usize, String)>,
+    /// The same for the limits of parameters.
+    limits: HashMap<Arc<str>, (usize, String)>,
 }
 
 /// Something of a module that can be read, written or run.
@@ -113,6 +116,11 @@ impl Node {
                     push_reading(out, module, "target", main.index(), reading);
                 }
             }
+            (Topic::Limits(name), Payload::Limits(limits)) => {
+                if let Some((index, wire)) = module.limits.get(name) {
+                    push_update(out, module, wire, &module.show_limits(*index, limits, message.time));
+                }
+            }
             (Topic::Status, Payload::Status(status)) => {
                 let code = status.code.number();
                 let both = json!([code, status.text]).to_string();
@@ -164,8 +172,16 @@ impl Module {
             }
             _ => None,
         });
+        let limits = accessibles.iter().filter_map(|accessible| match accessible.role {
+            Role::Limits(index) => {
+                let name = Arc::clone(device.parameters()[index].name());
+                Some((name, (index, accessible.name.clone())))
+            }
+            _ => None,
+        });
         Module {
             readbacks: readbacks.collect(),
+            limits: limits.collect(),
             device: Arc::clone(device),
             accessibles,
         }
@@ -195,8 +211,13 @@ impl Module {
         if let Some(accessible) = self.accessibles.iter().find(same) {
             return Some(accessible.role);
         }
-        let main = self.device.main()?;
         let plain = name.strip_prefix('_').unwrap_or(name);
+        if let Some(limited) = plain.strip_suffix("_limits") {
+            // Those that nobody has set yet are not described, and can be set all the same.
+            let limited = self.device.parameter(limited).ok().filter(|p| p.can_have_limits())?;
+            return Some(Role::Limits(limited.index()));
+        }
+        let main = self.device.main()?;
         main.name()
             .eq_ignore_ascii_case(plain)
             .then_some(Role::Value(main.index()))
@@ -210,25 +231,33 @@ impl Module {
     /// What never changes while the lab runs, as it is sent; `None` for everything else.
     pub(super) fn constant(&self, role: Role) -> Option<String> {
         match role {
-            Role::Limits(index) => {
-                let limits = self.parameter(index).limits();
-                let datatype = describe::element(&self.parameter(index).description().datatype);
-                let bound = |bound: &Option<crate::config::Bound>| {
-                    let bound = bound.as_ref().map_or(f64::NAN, |bound| bound.value);
-                    let number = match datatype {
-                        Datatype::Int { .. } => baton_plugin_api::Value::Int(bound as i64),
-                        _ => baton_plugin_api::Value::Float(bound),
-                    };
-                    value::to_string(&number, datatype)
-                };
-                Some(format!("[{},{}]", bound(&limits.lower), bound(&limits.upper)))
-            }
             Role::PollInterval(index) => {
                 let interval = self.parameter(index).poll()?;
                 Some(format!("{:?}", interval.as_secs_f64()))
             }
             _ => None,
         }
+    }
+
+    /// The limits of a parameter that count at `time`, as they are sent: with who has set each.
+    pub(super) fn show_limits(&self, index: usize, limits: &Limits, time: Time) -> String {
+        let datatype = self.parameter(index).description().datatype.element();
+        let bound = |bound: &Option<Bound>, none: f64| {
+            let bound = bound.as_ref().map_or(none, |bound| bound.value);
+            let number = match datatype {
+                Datatype::Int { .. } => Value::Int(bound as i64),
+                _ => Value::Float(bound),
+            };
+            value::to_string(&number, datatype)
+        };
+        // A datatype of SECoP has no infinity.
+        let both = [bound(&limits.lower, f64::MIN), bound(&limits.upper, f64::MAX)];
+        let origin = describe::origin(limits);
+        format!(
+            "[[{}],{{\"t\":{:?},\"_origin\":{origin}}}]",
+            both.join(","),
+            time.as_seconds()
+        )
     }
 
     /// The error for a name that is no parameter of this module.

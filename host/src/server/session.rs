@@ -8,6 +8,7 @@ mod answers;
 mod calls;
 mod commands;
 mod custom;
+mod limits;
 mod ownership;
 mod parameters;
 mod updates;

@@ -39,7 +39,7 @@ fn w1_a_client_greets_reads_and_writes() {
             > read stage:position
             < reply stage:position [0.0,{"t":_}]
             > read stage:target_limits
-            < reply stage:target_limits [[0.0,50.0],{"t":_}]
+            < reply stage:target_limits [[0.0,50.0],{"t":_,"_origin":"lab.toml:10:25"}]
             > read stage:pollinterval
             < reply stage:pollinterval [1.0,{"t":_}]
             > read stage:velocity
@@ -98,11 +98,11 @@ fn errors_have_class_and_text() {
             > change stage:pollinterval 2
             < error_change stage:pollinterval ["ReadOnly","stage:pollinterval is read-only",{}]
             > change stage:target 60
-            < error_change stage:target ["RangeError","stage.position: 60 mm is outside the limits 0 mm to 50 mm set by the config at lab.toml:10",{}]
+            < error_change stage:target ["RangeError","stage.position: 60 mm is outside the limits 0 mm to 50 mm set by the config at lab.toml:10:25",{}]
             > change stage:target "3 s"
-            < error_change stage:target ["WrongType","stage.position: `s` is a time, not a length",{}]
+            < error_change stage:target ["WrongType","stage.position: `s` is a time, not a length; write it in `mm`, or in a unit that converts to it",{}]
             > change stage:target "fast"
-            < error_change stage:target ["WrongType","stage.position: `fast` is no number with a unit",{}]
+            < error_change stage:target ["WrongType","stage.position: `fast` is no number with a unit; write a number with its unit, such as `\"5 mm\"`",{}]
             > change stage:target
             < error_change stage:target ["ProtocolError","the value is missing: `change NAME VALUE`",{}]
             > change stage:target {
@@ -144,20 +144,20 @@ fn activation_sends_everything_first_and_deactivation_ends_it() {
     lines.sort();
     expect![[r#"
         update stage:_acceleration [10000.0,{"t":_}]
-        update stage:_acceleration_limits [[0.01,10000.0],{"t":_}]
+        update stage:_acceleration_limits [[0.01,10000.0],{"t":_,"_origin":"driver"}]
         update stage:_calls [0,{"t":_}]
         update stage:_fault [0,{"t":_}]
         update stage:_fault_delay [1.0,{"t":_}]
-        update stage:_fault_delay_limits [[0.0,3600.0],{"t":_}]
+        update stage:_fault_delay_limits [[0.0,3600.0],{"t":_,"_origin":"driver"}]
         update stage:_fault_on [0,{"t":_}]
         update stage:_fault_times [1,{"t":_}]
         update stage:_referenced [false,{"t":_}]
         update stage:_velocity [100.0,{"t":_}]
-        update stage:_velocity_limits [[0.001,100.0],{"t":_}]
+        update stage:_velocity_limits [[0.001,100.0],{"t":_,"_origin":"driver"}]
         update stage:pollinterval [1.0,{"t":_}]
         update stage:status [[100,""],{"t":_}]
         update stage:target [0.0,{"t":_}]
-        update stage:target_limits [[0.0,50.0],{"t":_}]
+        update stage:target_limits [[0.0,50.0],{"t":_,"_origin":"lab.toml:10:25"}]
         update stage:value [0.0,{"t":_}]"#]]
     .assert_eq(&lines.join("\n"));
     let mut all = host.connect();
@@ -200,7 +200,7 @@ fn a_description_has_what_clients_need_in_their_order() {
     expect![[r#"["value", "status", "target", "stop", "target_limits", "_velocity", "_acceleration", "_referenced", "_fault", "_fault_on", "_fault_delay", "_fault_times", "_calls", "_home", "_release", "pollinterval", "clear_errors", "_velocity_limits", "_acceleration_limits", "_fault_delay_limits"]"#]].assert_eq(&format!("{names:?}"));
     let target = &stage["accessibles"]["target"];
     expect![[r#"{"description":"Where it was sent","readonly":false,"datainfo":{"type":"double","unit":"mm","min":-1000.0,"max":1000.0,"fmtstr":"%.3f"},"_name":"position","_timeout":5.0,"_tolerance":0.01,"_digits":3,"_poll":1.0}"#]].assert_eq(&target.to_string());
-    expect![[r#"{"description":"Smallest and greatest position that may be asked for","readonly":true,"datainfo":{"type":"tuple","members":[{"type":"double","unit":"mm","fmtstr":"%.3f"},{"type":"double","unit":"mm","fmtstr":"%.3f"}]},"_origin":"lab.toml:10"}"#]].assert_eq(&stage["accessibles"]["target_limits"].to_string());
+    expect![[r#"{"description":"Smallest and greatest position that may be asked for; can be narrowed","readonly":false,"datainfo":{"type":"tuple","members":[{"type":"double","unit":"mm","fmtstr":"%.3f"},{"type":"double","unit":"mm","fmtstr":"%.3f"}]},"_origin":"lab.toml:10:25"}"#]].assert_eq(&stage["accessibles"]["target_limits"].to_string());
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn what_is_not_understood_or_comes_to_nothing_is_an_error_of_its_token() {
         > _wait_for c {"path":"stage","value":1,"witin":2}
         < error__wait_for c ["ProtocolError","`_wait_for` knows no `witin`; it knows path, value, is, within, for, timeout, fail_on_error, progress",{}]
         > _wait_for d {"path":"stage","value":"1 s"}
-        < error__wait_for d ["WrongType","stage.position: `s` is a time, not a length",{}]
+        < error__wait_for d ["WrongType","stage.position: `s` is a time, not a length; write it in `mm`, or in a unit that converts to it",{}]
         > _wait_for e {"path":"stage.speed","value":1}
         < error__wait_for e ["NoSuchParameter","stage has no parameter `speed`",{}]
         > _wait_for f {"path":"stage","value":1,"is":"~"}

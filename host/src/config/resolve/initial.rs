@@ -90,8 +90,8 @@ impl Settings<'_, '_> {
             let (number, limit) = (self.show(number), self.show(bound.value));
             let name = &self.description.name;
             match &bound.whose {
-                Whose::Driver => Diagnostic::error(format!(
-                    "`{name}`: the initial value {number} is {side} the driver's limit {limit}"
+                whose @ (Whose::Driver | Whose::User(_)) => Diagnostic::error(format!(
+                    "`{name}`: the initial value {number} is {side} the {whose}'s limit {limit}"
                 )),
                 Whose::Config(origin) => Diagnostic::error(format!(
                     "`{name}`: the initial value {number} is {side} the limit {limit}"

@@ -1,6 +1,7 @@
 //! `parameters.NAME` and `commands.NAME` of a device.
 
 use baton_plugin_api::{
+    Value,
     description::{DeviceClass, ParameterDescription},
     diagnostic::Diagnostic,
 };
@@ -9,10 +10,11 @@ use serde_json::Value as Json;
 use super::{Resolver, Section, quantity};
 use crate::{
     config::{
-        DeviceConfig, ParameterConfig, Setting,
+        DeviceConfig, Limits, ParameterConfig, Setting,
         raw::{RawDevice, RawParameter, RawQuantity},
     },
-    units::{Unit, UnitError},
+    device::format_value,
+    units::{ROUNDING, Unit, UnitError},
 };
 
 /// Names by which clients know the main parameter.
@@ -29,12 +31,14 @@ impl<'a> Resolver<'a> {
                 }
                 continue;
             };
-            let settings = Settings {
+            let is_main_of_drivable = table.class() == DeviceClass::Drivable && table.main.as_ref() == Some(name);
+            let mut settings = Settings {
                 resolver: self,
                 section,
                 unit: Unit::parse(&description.unit),
-                is_main_of_drivable: table.class() == DeviceClass::Drivable && table.main.as_ref() == Some(name),
-                description: &description,
+                hardware_unit: Unit::parse(&description.unit),
+                is_main_of_drivable,
+                description,
             };
             settings.resolve(raw, config);
         }
@@ -75,27 +79,35 @@ impl<'a> Resolver<'a> {
 pub(super) struct Settings<'r, 'a> {
     pub(super) resolver: &'r Resolver<'a>,
     pub(super) section: &'r Section<'a>,
-    pub(super) description: &'r ParameterDescription,
-    /// Its unit.
+    /// What the driver says of it; in the user's frame, as soon as that is known.
+    pub(super) description: ParameterDescription,
+    /// Its unit in the user's frame.
     pub(super) unit: Unit,
+    /// Its unit in the hardware's.
+    pub(super) hardware_unit: Unit,
     /// Whether writing it moves something.
     pub(super) is_main_of_drivable: bool,
 }
 
 impl Settings<'_, '_> {
-    fn resolve(&self, raw: &RawParameter, config: &mut DeviceConfig) {
+    fn resolve(&mut self, raw: &RawParameter, config: &mut DeviceConfig) {
+        let frame = self.frame(raw);
+        let limits = raw.limits.as_ref();
         let resolved = ParameterConfig {
-            limits: raw.limits.as_ref().and_then(|(lower, upper)| self.limits(lower, upper)),
+            limits: limits.and_then(|(lower, upper)| self.limits("limits", &self.unit, lower, upper)),
             tolerance: raw.tolerance.as_ref().and_then(|tolerance| self.tolerance(tolerance)),
             poll: self.setting("poll", raw.poll),
             timeout: self.setting("timeout", raw.timeout),
             motion_timeout: self.setting("motion_timeout", raw.motion_timeout),
             fresh_for: self.setting("fresh_for", raw.fresh_for),
             initial: None,
+            ..frame
         };
         config.parameters.insert(self.description.name.clone(), resolved);
+        let limits = config.limits(&self.description.name);
+        self.check_room(&limits);
         // Checked against the limits that are effective by now.
-        let initial = self.initial(&config.limits(&self.description.name));
+        let initial = self.initial(&limits);
         if let Some(resolved) = config.parameters.get_mut(&self.description.name) {
             resolved.initial = initial.and_then(|value| self.setting("initial", Some(value)));
         }
@@ -110,54 +122,83 @@ impl Settings<'_, '_> {
         self.resolver.report(diagnostic);
     }
 
-    fn setting<T>(&self, key: &str, value: Option<T>) -> Option<Setting<T>> {
+    pub(super) fn setting<T>(&self, key: &str, value: Option<T>) -> Option<Setting<T>> {
         value.map(|value| Setting {
             value,
             origin: self.section.origin(&self.path(key)),
         })
     }
 
-    fn limits(&self, lower: &RawQuantity, upper: &RawQuantity) -> Option<Setting<(f64, f64)>> {
-        if !self.is_numeric("limits") {
+    /// `limits` or `dial_limits`, whose numbers are in `unit`.
+    pub(super) fn limits(
+        &self,
+        key: &str,
+        unit: &Unit,
+        lower: &RawQuantity,
+        upper: &RawQuantity,
+    ) -> Option<Setting<(f64, f64)>> {
+        if !self.is_numeric(key) {
             return None;
         }
-        let number = |index, raw| self.number(&["parameters", &self.description.name, "limits", index], raw, false);
+        let number = |index, raw| self.number_in(unit, &["parameters", &self.description.name, key, index], raw, false);
         // Both, so that what is wrong with either is reported.
         let (lower, upper) = (number("0", lower), number("1", upper));
         let (lower, upper) = (lower?, upper?);
         if lower > upper {
-            let message = format!("the limits of `{}` are reversed", self.description.name);
-            let error = self.section.error(&self.path("limits"), message);
+            let message = format!("the {key} of `{}` are reversed", self.description.name);
+            let error = self.section.error(&self.path(key), message);
             self.report(error.help("the smallest value comes first"));
             return None;
         }
-        self.check_inside("0", "lower", lower);
-        self.check_inside("1", "upper", upper);
+        self.check_inside(key, unit, ("0", "lower"), lower);
+        self.check_inside(key, unit, ("1", "upper"), upper);
         if !self.description.writable {
-            self.warn_read_only("limits");
+            self.warn_read_only(key);
         }
-        self.setting("limits", Some((lower, upper)))
+        self.setting(key, Some((lower, upper)))
     }
 
     /// The config narrows what the driver allows, and widens nothing (D3).
-    fn check_inside(&self, index: &str, which: &str, limit: f64) {
+    fn check_inside(&self, key: &str, unit: &Unit, (index, which): (&str, &str), limit: f64) {
         let Some((lower, upper)) = self.description.limits else {
             return;
         };
-        if (lower..=upper).contains(&limit) {
+        let rounding = ROUNDING * limit.abs().max(lower.abs()).max(upper.abs());
+        if (lower - rounding..=upper + rounding).contains(&limit) {
             return;
         }
-        let message = format!("the {which} limit {} is outside the driver's limits", self.show(limit));
-        let path = ["parameters", &self.description.name, "limits", index];
-        let driver = format!("the driver allows {} to {}", self.show(lower), self.show(upper));
+        let show = |number: f64| show(number, unit);
+        let message = format!("the {which} limit {} is outside the driver's limits", show(limit));
+        let path = ["parameters", &self.description.name, key, index];
+        let driver = format!("the driver allows {} to {}", show(lower), show(upper));
         self.report(self.section.error(&path, message).help(driver));
+    }
+
+    /// Limits in two frames may leave nothing between them.
+    fn check_room(&self, limits: &Limits) {
+        let (Some(lower), Some(upper)) = (&limits.lower, &limits.upper) else {
+            return;
+        };
+        if lower.value <= upper.value {
+            return;
+        }
+        let message = format!(
+            "the limits of `{}` leave nothing that could be set",
+            self.description.name
+        );
+        let place = self.section.key_error(&["parameters", &self.description.name], message);
+        let (low, high) = (self.show(lower.value), self.show(upper.value));
+        self.report(place.help(format!(
+            "it is at least {low} by the {}, but at most {high} by the {}",
+            lower.whose, upper.whose
+        )));
     }
 
     fn tolerance(&self, raw: &RawQuantity) -> Option<Setting<f64>> {
         if !self.is_numeric("tolerance") {
             return None;
         }
-        let tolerance = self.number(&self.path("tolerance"), raw, true)?;
+        let tolerance = self.number_in(&self.unit, &self.path("tolerance"), raw, true)?;
         if tolerance < 0.0 {
             self.report(
                 self.section
@@ -171,7 +212,7 @@ impl Settings<'_, '_> {
         self.setting("tolerance", Some(tolerance))
     }
 
-    fn is_numeric(&self, key: &str) -> bool {
+    pub(super) fn is_numeric(&self, key: &str) -> bool {
         let numeric = self.description.datatype.is_numeric();
         if !numeric {
             let kind = self.description.datatype.noun();
@@ -189,15 +230,15 @@ impl Settings<'_, '_> {
         self.report(Diagnostic::warning(message).at(self.section.key_place(&self.path(key))));
     }
 
-    /// A number in the parameter's unit; with `is_difference` the zero of the unit does not count.
-    fn number(&self, path: &[&str], raw: &RawQuantity, is_difference: bool) -> Option<f64> {
+    /// A number in `unit`; with `is_difference` the zero of the unit does not count.
+    pub(super) fn number_in(&self, unit: &Unit, path: &[&str], raw: &RawQuantity, is_difference: bool) -> Option<f64> {
         let number = match &raw.0 {
-            Json::String(text) if is_difference => self.unit.difference(text),
-            Json::String(text) => self.unit.quantity(text),
-            number if self.unit.is_none() => Ok(number.as_f64()?),
+            Json::String(text) if is_difference => unit.difference(text),
+            Json::String(text) => unit.quantity(text),
+            number if unit.is_none() => Ok(number.as_f64()?),
             number => Err(UnitError::MissingUnit {
                 number: number.to_string(),
-                unit: self.description.unit.clone(),
+                unit: unit.to_string(),
             }),
         };
         let explain = |error| quantity::explain(&self.description.name, &error).at(self.section.place(path));
@@ -206,6 +247,10 @@ impl Settings<'_, '_> {
 
     /// A number with the parameter's unit, for people.
     pub(super) fn show(&self, number: f64) -> String {
-        format!("{number} {}", self.unit).trim_end().to_owned()
+        show(number, &self.unit)
     }
+}
+
+fn show(number: f64, unit: &Unit) -> String {
+    format_value(&Value::Float(number), unit.as_str(), None)
 }

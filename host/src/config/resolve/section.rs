@@ -176,13 +176,14 @@ impl<'a> Section<'a> {
         entry.key_span.clone()
     }
 
-    /// The line of the key at a path below.
+    /// The place of the key at a path below.
     pub(super) fn origin(&self, below: &[&str]) -> Origin {
         let source = self.parsed.tree.source();
-        let (line, _) = source.position(self.key_span(below).start);
+        let (line, column) = source.position(self.key_span(below).start);
         Origin {
             file: source.name().into(),
             line,
+            column,
         }
     }
 

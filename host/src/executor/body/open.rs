@@ -150,7 +150,15 @@ impl Body {
             let Some(value) = parameter.initial().cloned() else {
                 continue;
             };
-            let raw = RawValue::from(value.clone());
+            // The user may have narrowed the limits since the config was read.
+            let hardware = match parameter.for_driver(&value) {
+                Ok(hardware) => hardware,
+                Err(refusal) => {
+                    tracing::warn!(device = %device.name(), "the initial value was not written: {refusal}");
+                    continue;
+                }
+            };
+            let raw = RawValue::from(hardware);
             let index = parameter.index() as u32;
             let written = self.enter_alone(
                 slot,

@@ -224,7 +224,8 @@ impl Body {
         };
         let value = entered
             .and_then(Value::try_from)
-            .and_then(|value| sensible(&device.parameters()[index].description().datatype, value));
+            .and_then(|value| sensible(parameter.driver_datatype(), value))
+            .map(|value| parameter.as_user(value));
         let now = self.now();
         let reading = value.map(|value| device.reading(value, now));
         // When the device was lost, its readings have become errors already.

@@ -35,6 +35,7 @@ impl Body {
             Action::Read(_) => self.run_read(job, since),
             Action::Write { .. } => self.run_write(job),
             Action::Run { .. } => self.run_command(job),
+            Action::Zero { .. } => self.run_zero(job, since),
             Action::Status => self.run_status(job, since),
             Action::Stop { call_driver } => self.run_stop(&job, call_driver),
             Action::Reopen => self.run_reopen(&job),
@@ -97,6 +98,28 @@ impl Body {
         self.resolve(&job.call, reading.map_err(|error| driver(&job.call, error)));
     }
 
+    /// Reads where a parameter is, and lets that be what the user calls it (D8).
+    fn run_zero(&mut self, job: Job, since: Time) {
+        let Action::Zero {
+            parameter: index,
+            ref wanted,
+        } = job.action
+        else {
+            return;
+        };
+        let device = Arc::clone(&self.instances[job.slot].device);
+        let entering = self.entering(&job, since, device.parameters()[index].timeout(), false);
+        let reading = self.read(job.slot, index, Some((&job.call, entering)));
+        let now = self.now();
+        let outcome = match reading {
+            Ok(reading) => device
+                .change(|change| change.set_zero(index, reading, wanted.clone(), now))
+                .map_err(Failure::Refused),
+            Err(error) => Err(driver(&job.call, error)),
+        };
+        self.resolve(&job.call, outcome);
+    }
+
     fn run_status(&mut self, job: Job, since: Time) {
         let device = Arc::clone(&self.instances[job.slot].device);
         let entering = self.entering(&job, since, super::STOP_LIMIT, false);
@@ -126,7 +149,12 @@ impl Body {
         let motion_limit = estimate.unwrap_or(parameter.motion_timeout());
         let blocking = parameter.description().blocking;
         let limit = if blocking { motion_limit } else { parameter.timeout() };
-        let raw = RawValue::from(value.clone());
+        // Limits may have been narrowed while it waited, and while the driver estimated (D3).
+        let hardware = match parameter.for_driver(value) {
+            Ok(hardware) => hardware,
+            Err(refusal) => return self.settle(job.slot, &job.call, Err(Failure::Refused(refusal))),
+        };
+        let raw = RawValue::from(hardware);
         let written = self.enter_for(&job, limit, blocking, |device, cx| device.write(index as u32, raw, cx));
         match written {
             Err(failure) => self.settle(job.slot, &job.call, Err(failure)),
@@ -244,7 +272,7 @@ impl Body {
         if !parameter.description().estimate || parameter.has_own_motion_timeout() {
             return None;
         }
-        let raw = RawValue::from(value.clone());
+        let raw = RawValue::from(parameter.for_driver(value).ok()?);
         let epoch = device.current_epoch();
         let entering = Entering {
             asks: false,

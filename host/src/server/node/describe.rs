@@ -1,6 +1,6 @@
 //! The description of a lab, as SECoP wants it and with what our own clients like to know.
 
-use baton_plugin_api::{Datatype, StatusCode};
+use baton_plugin_api::StatusCode;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
@@ -9,7 +9,7 @@ use super::{
     tuple,
 };
 use crate::{
-    config::{DeviceConfig, Whose},
+    config::{DeviceConfig, Limits, Whose},
     device::Parameter,
     lab::Lab,
 };
@@ -196,28 +196,25 @@ fn limits(parameter: &Parameter) -> Json {
         limits: None,
         digits: description.digits,
     };
-    let bound = datainfo::datainfo(element(&description.datatype), numbers);
-    let limits = parameter.limits();
-    let origin = [&limits.lower, &limits.upper].map(|bound| match bound.as_ref().map(|bound| &bound.whose) {
-        Some(Whose::Config(origin)) => origin.to_string(),
-        _ => "driver".to_owned(),
-    });
-    let mut json = fixed(
-        format!("Smallest and greatest {} that may be asked for", description.name),
-        tuple([bound.clone(), bound]),
-    );
-    json["_origin"] = match origin {
-        [lower, upper] if lower == upper => json!(lower),
-        origins => json!(origins),
-    };
-    json
+    let bound = datainfo::datainfo(description.datatype.element(), numbers);
+    json!({
+        "description": format!("Smallest and greatest {} that may be asked for; can be narrowed", description.name),
+        "readonly": false,
+        "datainfo": tuple([bound.clone(), bound]),
+        "_origin": origin(&parameter.limits()),
+    })
 }
 
-/// The kind of number that limits are of.
-pub(super) fn element(datatype: &Datatype) -> &Datatype {
-    match datatype {
-        Datatype::Array { element, .. } => element,
-        datatype => datatype,
+/// Who has set each of the limits, or both: `"driver"`, `["driver","config at lab.toml:7:5"]`.
+pub(super) fn origin(limits: &Limits) -> Json {
+    let origin = [&limits.lower, &limits.upper].map(|bound| match bound.as_ref().map(|bound| &bound.whose) {
+        Some(Whose::Config(origin)) => origin.to_string(),
+        Some(whose) => whose.to_string(),
+        None => "driver".to_owned(),
+    });
+    match origin {
+        [lower, upper] if lower == upper => json!(lower),
+        origins => json!(origins),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What each accessible of a module is called, and what it stands for.
 
-use baton_plugin_api::{Datatype, DeviceClass};
+use baton_plugin_api::DeviceClass;
 
 use super::Accessible;
 use crate::device::{Device, Parameter};
@@ -55,7 +55,7 @@ pub(super) fn accessibles(device: &Device) -> Vec<Accessible> {
     if device.class() == DeviceClass::Drivable || device.has_stop() || long {
         list.add("stop", Role::Stop);
     }
-    if let Some(main) = main.filter(|main| has_limits(device, main)) {
+    if let Some(main) = main.filter(|main| main.can_have_limits()) {
         list.add("target_limits", Role::Limits(main.index()));
     }
     for parameter in device.parameters() {
@@ -95,9 +95,8 @@ fn own(name: &str) -> String {
 fn has_limits(device: &Device, parameter: &Parameter) -> bool {
     let description = parameter.description();
     let configured = device.config().parameters.get(&description.name);
-    let said = description.limits.is_some() || configured.is_some_and(|config| config.limits.is_some());
-    let number = !matches!(description.datatype, Datatype::Enum { .. });
-    description.writable && said && number
+    let by_config = configured.is_some_and(|config| config.limits.is_some() || config.dial_limits.is_some());
+    parameter.can_have_limits() && (description.limits.is_some() || by_config)
 }
 
 #[derive(Default)]

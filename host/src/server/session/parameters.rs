@@ -42,7 +42,11 @@ impl Session {
                 let code = device.status().0.code.number().to_string();
                 return self.answer_now(request, &code, self.now());
             }
-            Role::Limits(_) | Role::PollInterval(_) => {
+            Role::Limits(index) => {
+                let data = module.show_limits(index, &module.parameter(index).limits(), self.now());
+                return self.answer(request, Line::new("reply", request.specifier, &data));
+            }
+            Role::PollInterval(_) => {
                 let constant = module.constant(role).unwrap_or_default();
                 return self.answer_now(request, &constant, self.now());
             }
@@ -98,6 +102,10 @@ impl Session {
 
     /// `change stage:target 2.5`, `change stage:_velocity "2 mm/s"`.
     pub(super) fn change(&mut self, request: Request<'_>) {
+        if let Some(outcome) = self.change_limits(request) {
+            let line = outcome.unwrap_or_else(|report| Line::error("change", request.specifier, &report));
+            return self.answer(request, line);
+        }
         match self.begin_change(request) {
             Err(report) => self.fail(request, report),
             Ok(write) => {

@@ -1,0 +1,50 @@
+//! What a user may set of a parameter besides its value: limits and zero. Both are permitted like a write (L7).
+
+use std::sync::Arc;
+
+use baton_plugin_api::Value;
+
+use super::{Call, Executor, inbox::Action, submit::Caller};
+use crate::{
+    device::{AcceptedLimits, Device},
+    failure::Refusal,
+};
+
+impl Executor {
+    /// Sets the user's limits of a parameter, or takes them back. It holds from this call's return on, also for writes
+    /// that are queued.
+    pub(crate) fn submit_limits(
+        &self,
+        device: &Arc<Device>,
+        name: &str,
+        limits: Option<(Value, Value)>,
+        caller: &Caller,
+    ) -> Result<AcceptedLimits, Refusal> {
+        let parameter = device.parameter(name)?;
+        let limits = parameter.check_limits(limits, caller.owner.label())?;
+        let now = self.now();
+        device.change(|change| change.set_limits(parameter.index(), limits, now))
+    }
+
+    /// Lets the place where a parameter is be what the user calls `value`. It is read on the worker for that.
+    pub(crate) fn submit_zero(
+        self: &Arc<Self>,
+        device: &Arc<Device>,
+        name: &str,
+        value: Value,
+        caller: &Caller,
+    ) -> Result<Call, Refusal> {
+        let parameter = device.parameter(name)?;
+        let wanted = parameter.check_zero(value)?;
+        let call = self.call(device, parameter.name(), "zero", caller);
+        self.note_write(device, parameter, &wanted, &call, caller);
+        let now = self.now();
+        device.change(|change| change.may_set_zero(parameter.index(), &call, now))?;
+        let action = Action::Zero {
+            parameter: parameter.index(),
+            wanted,
+        };
+        self.push(device, action, &call, caller)?;
+        Ok(call)
+    }
+}
