@@ -1,33 +1,38 @@
 //! The device: exchanges of a script, over a line.
 
-use baton_plugin_api::{Context, Error, ErrorKind, Result, Status, Time, Value};
+use baton_plugin_api::{Context, Error, ErrorKind, Result, Shared, Status, Time, Value};
 
 use crate::{
-    line::{Line, Patience, Uncancelled},
+    line::{Line, Patience, Question, Speaker, Uncancelled},
+    manner::Turn,
     script::{Exchange, Parameter, Script, StatusQuery},
     text::{show, show_value},
 };
 
 /// An instrument on a line.
 pub struct Instrument {
-    line: Line,
+    line: Shared<Line>,
+    /// Which of those on the line.
+    speaker: Speaker,
     script: Script,
-    /// Whether what the file has under `init` was said on this connection.
-    introduced: bool,
+    /// The connection on which what the file has under `init` was said.
+    introduced: Option<u64>,
     /// When the main parameter was written, until the instrument has been seen busy with it.
     started: Option<Time>,
 }
 
 impl Instrument {
-    /// Introduces itself on a line that was just connected.
-    pub(crate) fn open(line: Line, script: Script, patience: &dyn Patience) -> Result<Self> {
+    /// Introduces itself on a line that is connected.
+    pub(crate) fn open(line: Shared<Line>, speaker: Speaker, script: Script, patience: &dyn Patience) -> Result<Self> {
         let mut instrument = Instrument {
             line,
+            speaker,
             script,
-            introduced: false,
+            introduced: None,
             started: None,
         };
-        instrument.ready(patience)?;
+        let line = instrument.line.clone();
+        instrument.ready(&mut line.lock(), patience)?;
         Ok(instrument)
     }
 
@@ -77,17 +82,15 @@ impl Instrument {
     /// Stops the instrument. Nothing comes before it on the line, and a cancelled call does not keep it.
     pub(crate) fn stop(&mut self, stop: &Exchange, cx: &Context<'_>) -> Result<()> {
         self.started = None;
-        let encoding = self.script.encoding;
-        let line = stop
-            .send
-            .print(&Value::Unit, encoding, &self.line.manner().send_terminator)?;
-        let Some(expect) = &stop.expect else {
-            return self.line.tell(&line);
-        };
-        let fits = |reply: &[u8]| expect.scan(reply, encoding).is_ok();
-        let reply = self.line.interrupt(&line, fits, &Uncancelled::within(cx.remaining()))?;
-        self.understand(stop, &line, &reply, ErrorKind::HardwareError)?;
-        Ok(())
+        let text = self.print(stop, &Value::Unit)?;
+        let fits = self.fits(stop);
+        let question = self.question(stop, &text, &fits, ErrorKind::HardwareError);
+        let (line, patience) = (self.line.clone(), Uncancelled::within(cx.remaining()));
+        let mut line = line.lock();
+        match line.interrupt(&question, stop.expect.is_some(), &patience)? {
+            Some(reply) => self.understand(&mut line, stop, &question, &reply).map(drop),
+            None => Ok(()),
+        }
     }
 
     fn exchange(
@@ -97,54 +100,105 @@ impl Instrument {
         kind: ErrorKind,
         patience: &dyn Patience,
     ) -> Result<Option<Value>> {
-        self.ready(patience)?;
-        self.speak(exchange, value, kind, patience)
+        let line = self.line.clone();
+        let mut line = line.lock();
+        let mut retries = self.script.manner.retries;
+        loop {
+            self.ready(&mut line, patience)?;
+            match self.speak(&mut line, exchange, value, kind, patience) {
+                Err(error) if retries > 0 && is_worth_another_try(&error, kind) => retries -= 1,
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Sees to it that the next reply is the one to the next question, and that the instrument was introduced to.
-    fn ready(&mut self, patience: &dyn Patience) -> Result<()> {
-        if self.line.settle(patience)? {
-            self.introduced = false;
+    fn ready(&mut self, line: &mut Line, patience: &dyn Patience) -> Result<()> {
+        line.settle(patience)?;
+        if line.take_lost(self.speaker) {
+            // It may have been switched off meanwhile.
+            self.introduced = None;
         }
-        if !self.introduced {
+        if self.introduced != Some(line.connections()) {
+            self.introduced = None;
             for index in 0..self.script.init.len() {
                 let exchange = self.script.init[index].clone();
-                self.speak(&exchange, &Value::Unit, ErrorKind::HardwareError, patience)
+                self.speak(line, &exchange, &Value::Unit, ErrorKind::HardwareError, patience)
                     .map_err(|error| error.context("init"))?;
             }
-            self.introduced = true;
+            self.introduced = Some(line.connections());
         }
         Ok(())
     }
 
     fn speak(
-        &mut self,
+        &self,
+        line: &mut Line,
         exchange: &Exchange,
         value: &Value,
         kind: ErrorKind,
         patience: &dyn Patience,
     ) -> Result<Option<Value>> {
-        let terminator = &self.line.manner().send_terminator;
-        let line = exchange.send.print(value, self.script.encoding, terminator)?;
+        let text = self.print(exchange, value)?;
+        let fits = self.fits(exchange);
+        let question = self.question(exchange, &text, &fits, kind);
         if exchange.expect.is_none() {
-            self.line.tell(&line)?;
+            line.tell(&question, patience)?;
             return Ok(None);
         }
-        let reply = self.line.ask(&line, patience)?;
-        self.understand(exchange, &line, &reply, kind)
+        let reply = line.ask(&question, patience)?;
+        self.understand(line, exchange, &question, &reply)
     }
 
-    fn understand(&self, exchange: &Exchange, line: &[u8], reply: &[u8], kind: ErrorKind) -> Result<Option<Value>> {
+    fn print(&self, exchange: &Exchange, value: &Value) -> Result<Vec<u8>> {
+        let terminator = &self.script.manner.send_terminator;
+        exchange.send.print(value, self.script.encoding, terminator)
+    }
+
+    fn fits(&self, exchange: &Exchange) -> impl Fn(&[u8]) -> bool {
+        let encoding = self.script.encoding;
+        let expect = exchange.expect.as_ref();
+        move |reply: &[u8]| expect.is_some_and(|expect| expect.scan(reply, encoding).is_ok())
+    }
+
+    fn question<'a>(
+        &'a self,
+        _exchange: &'a Exchange,
+        text: &'a [u8],
+        fits: &'a dyn Fn(&[u8]) -> bool,
+        kind: ErrorKind,
+    ) -> Question<'a> {
+        Question {
+            of: self.speaker,
+            text,
+            manner: &self.script.manner,
+            turn: &Turn::NONE,
+            fits,
+            kind,
+        }
+    }
+
+    fn understand(
+        &self,
+        line: &mut Line,
+        exchange: &Exchange,
+        question: &Question<'_>,
+        reply: &[u8],
+    ) -> Result<Option<Value>> {
         let Some(expect) = &exchange.expect else {
             return Ok(None);
         };
         expect.scan(reply, self.script.encoding).map_err(|mismatch| {
-            Error::new(
-                kind,
-                format!("sent {}, {}", show(line), mismatch.explain(expect, reply)),
-            )
+            line.distrust(question);
+            let text = format!("sent {}, {}", show(question.text), mismatch.explain(expect, reply));
+            Error::new(question.kind, text)
         })
     }
+}
+
+/// No answer, or one that does not fit.
+fn is_worth_another_try(error: &Error, kind: ErrorKind) -> bool {
+    error.kind() == ErrorKind::Timeout || error.kind() == kind
 }
 
 /// How a parameter is written.

@@ -33,6 +33,7 @@ mod fake;
 pub mod file;
 mod instrument;
 mod line;
+mod manner;
 mod script;
 mod template;
 #[cfg(test)]
@@ -42,7 +43,7 @@ mod text;
 use std::time::Duration;
 
 use baton_plugin_api::{
-    Context, Device, Error, ErrorKind, FilePath, Host, Result, Table, Value, export_driver,
+    Context, Device, Error, ErrorKind, FilePath, Host, Result, Shared, Table, Value, export_driver,
     line::{Address, BadAddress, Limits, Traced, Transport},
 };
 use schemars::JsonSchema;
@@ -115,12 +116,8 @@ impl Device for Instrument {
         let transport = address
             .connect(&limits)
             .map_err(|error| Error::communication(format!("cannot connect to {address}: {error}")))?;
-        let line = Line::new(
-            address.to_string(),
-            script.manner.clone(),
-            Box::new(traced(transport, host)),
-        );
-        Instrument::open(line, script, &Uncancelled::OPENING)
+        let line = Line::new(address.to_string(), Box::new(traced(transport, host)));
+        Instrument::open(Shared::new(line), 0, script, &Uncancelled::OPENING)
     }
 
     fn table(table: &mut Table<Self>) {

@@ -1,24 +1,38 @@
-//! The line to an instrument: one question at a time, and only its own answer.
+//! The line to an instrument, or to several: one question at a time, and only its own answer.
 //!
-//! Three things keep an answer with its question. What has come in unasked is thrown away before each question. A
-//! question whose answer did not come in time leaves the line *in debt*: before the next question the line waits for that
-//! answer, to throw it away, and if it still does not come, connects anew. And a line that ends, or delivers what cannot
-//! be a line, is closed for good: the host then opens the device again, with its own back-off.
+//! What keeps an answer with its question:
+//! - What has come in unasked is thrown away before each question, to its end, even if that is still on its way. Lines
+//!   that an instrument says [by itself](Sieve) are kept for it, whenever they come.
+//! - A question whose answer did not come in time leaves the line *in debt*: before the next question the line waits for
+//!   that answer, to throw it away. If it still does not come, the line connects anew where that helps.
+//! - Where it may not help (a serial port; a TCP server with a serial port behind it, which looks like any other), the
+//!   line then is *in doubt*: once it has a reply, it waits whether another follows. If so, the first was the late one.
+//! - A reply that does not fit leaves the line in debt as well, for a moment: the one that fits may follow.
+//! - A line that ends, or delivers what cannot be a reply, is closed for good: the host then opens its devices again, with
+//!   its own back-off.
 
+mod debt;
 mod patience;
+mod receive;
 #[cfg(test)]
 mod tests;
 
 use std::{
+    collections::{BTreeSet, VecDeque},
     io,
     time::{Duration, Instant},
 };
 
-use baton_plugin_api::{Error, Result, line::Transport};
+use baton_plugin_api::{Error, ErrorKind, Result, line::Transport};
 
+use debt::Debt;
 pub(crate) use patience::{Patience, Uncancelled};
+use receive::Came;
 
-use crate::{template::find, text::show};
+use crate::{
+    manner::{Manner, ReplyEnd, Turn},
+    text::show,
+};
 
 /// Longest reply, in bytes, that is waited for: what has no end by then is no line of text.
 const MOST_REPLY: usize = 64 * 1024;
@@ -27,201 +41,332 @@ const MOST_REPLY: usize = 64 * 1024;
 const MOST_UNASKED: usize = 16 * MOST_REPLY;
 
 /// How long one wait lasts, so that a cancelled call ends soon.
-const SLICE: Duration = Duration::from_millis(50);
+const SLICE: Duration = Duration::from_millis(20);
 
-/// How a line is spoken.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Manner {
-    /// Ends what is sent.
-    pub(crate) send_terminator: Vec<u8>,
-    /// Ends a reply; never empty.
-    pub(crate) reply_terminator: Vec<u8>,
-    /// How long a reply may take.
-    pub(crate) reply_timeout: Duration,
+/// How soon after a late reply the right one follows: an instrument that did not answer for long says all at once.
+const FOLLOWS: Duration = Duration::from_secs(1);
+
+/// Lines that instruments said by themselves, and nobody has fetched; beyond that the oldest are dropped.
+const MOST_HEARD: usize = 1000;
+
+/// Which of the instruments on a line. There is no other meaning in the number.
+pub(crate) type Speaker = u32;
+
+/// Whether an instrument says such a line by itself.
+pub(crate) type Sieve = Box<dyn Fn(&[u8]) -> bool + Send>;
+
+/// What is asked, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'a> {
+    /// Who is asked.
+    pub(crate) of: Speaker,
+    /// Without what ends it.
+    pub(crate) text: &'a [u8],
+    pub(crate) manner: &'a Manner,
+    pub(crate) turn: &'a Turn,
+    /// Whether a reply can be the one to this question; asked only where there is a doubt.
+    pub(crate) fits: &'a dyn Fn(&[u8]) -> bool,
+    /// What kind of error it is when an echo is another one.
+    pub(crate) kind: ErrorKind,
 }
 
 /// A line that was connected.
 pub(crate) struct Line {
     /// For messages.
     name: String,
-    manner: Manner,
     /// Why nothing more is exchanged, once that is so.
     broken: Option<String>,
     transport: Box<dyn Transport>,
-    /// What has come in since the last question.
+    /// Whether connecting anew is no way to be rid of an old answer.
+    is_shared: bool,
+    /// What has come in and was not understood yet.
     received: Vec<u8>,
-    /// Until when an answer that is still owed is waited for; `None` if none is.
-    debt: Option<Instant>,
+    /// What may still come in as an answer to an earlier question.
+    debt: Option<Debt>,
+    /// How many answers may come in of which nobody can say to which question they belong.
+    doubt: u32,
+    /// When the instrument is ready for the next question.
+    ready: Option<Instant>,
+    /// How often the line was connected anew.
+    connections: u64,
+    /// Who did not answer at all, and may have forgotten what it was told at the beginning.
+    lost: BTreeSet<Speaker>,
+    /// Who was selected last, where that has to be said.
+    selected: Option<Speaker>,
+    sieves: Vec<(Speaker, Sieve)>,
+    heard: VecDeque<(Speaker, Vec<u8>)>,
 }
 
 impl Line {
     /// A line over a transport that is connected.
-    pub(crate) fn new(name: String, manner: Manner, transport: Box<dyn Transport>) -> Self {
+    pub(crate) fn new(name: String, transport: Box<dyn Transport>) -> Self {
         Line {
             name,
-            manner,
             broken: None,
             transport,
+            is_shared: false,
             received: Vec::new(),
             debt: None,
+            doubt: 0,
+            ready: None,
+            connections: 0,
+            lost: BTreeSet::new(),
+            selected: None,
+            sieves: Vec::new(),
+            heard: VecDeque::new(),
         }
     }
 
-    /// How it is spoken.
-    pub(crate) fn manner(&self) -> &Manner {
-        &self.manner
+    /// The same line, with several instruments on it. It is not connected anew because one of them is silent.
+    pub(crate) fn shared(self) -> Self {
+        Line {
+            is_shared: true,
+            ..self
+        }
     }
 
-    /// Makes sure that no answer to an earlier question can come any more. Says whether the line was connected anew for
-    /// it: the instrument may have forgotten what it was told at the beginning.
+    /// How often the line was connected anew: what an instrument was told before, it may have forgotten.
+    pub(crate) fn connections(&self) -> u64 {
+        self.connections
+    }
+
+    /// Whether `speaker` did not answer at all since the last time that this was asked.
+    pub(crate) fn take_lost(&mut self, speaker: Speaker) -> bool {
+        self.lost.remove(&speaker)
+    }
+
+    /// Who was selected last, if that is sure.
+    pub(crate) fn selected(&mut self) -> &mut Option<Speaker> {
+        &mut self.selected
+    }
+
+    /// From now on, lines that pass `sieve` are kept for `speaker`. Replaces an earlier one.
+    pub(crate) fn keep(&mut self, speaker: Speaker, sieve: Sieve) {
+        self.sieves.retain(|(other, _)| *other != speaker);
+        self.sieves.push((speaker, sieve));
+    }
+
+    /// `speaker` is not there any more.
+    pub(crate) fn forget(&mut self, speaker: Speaker) {
+        self.sieves.retain(|(other, _)| *other != speaker);
+        self.heard.retain(|(other, _)| *other != speaker);
+        self.lost.remove(&speaker);
+    }
+
+    /// The oldest line that `speaker` said by itself.
+    pub(crate) fn take_heard(&mut self, speaker: Speaker) -> Option<Vec<u8>> {
+        let place = self.heard.iter().position(|(other, _)| *other == speaker)?;
+        self.heard.remove(place).map(|(_, line)| line)
+    }
+
+    /// Makes sure, as far as that can be, that no answer to an earlier question can come any more.
     ///
     /// # Errors
     /// If the line is gone, or the call is cancelled.
-    pub(crate) fn settle(&mut self, patience: &dyn Patience) -> Result<bool> {
-        let Some(deadline) = self.debt else { return Ok(false) };
+    pub(crate) fn settle(&mut self, patience: &dyn Patience) -> Result<()> {
         self.usable()?;
-        match self.wait_for_line(deadline, patience)? {
-            Some(_) => {
-                self.debt = None;
-                Ok(false)
+        while let Some(debt) = self.debt.clone() {
+            match self.next(&debt.wait(), patience)? {
+                Came::Whole(line) => self.pay(&line),
+                Came::Nothing | Came::Part => self.write_off(debt)?,
             }
-            None => {
-                self.transport.reconnect().map_err(|error| self.break_up(error))?;
-                self.received.clear();
-                self.debt = None;
-                Ok(true)
-            }
+        }
+        Ok(())
+    }
+
+    /// An answer that was owed has come.
+    fn pay(&mut self, line: &[u8]) {
+        if self.debt.as_mut().is_some_and(|debt| debt.is_paid_by(line)) {
+            self.debt = None;
         }
     }
 
-    /// Sends a line, after throwing away what has come in unasked.
-    ///
-    /// # Errors
-    /// `CommunicationFailed` if the line is gone.
-    pub(crate) fn tell(&mut self, line: &[u8]) -> Result<()> {
-        self.usable()?;
-        self.discard()?;
-        let bytes = [line, &self.manner.send_terminator].concat();
-        self.transport.send(&bytes).map_err(|error| self.break_up(error))
+    /// What is owed is not waited for any longer.
+    fn write_off(&mut self, debt: Debt) -> Result<()> {
+        if debt.is_grave {
+            self.lost.insert(debt.of);
+            if self.transport.has_connections() && !self.is_shared {
+                self.transport.reconnect().map_err(|error| self.break_up(error))?;
+                self.connections += 1;
+                self.selected = None;
+            }
+            self.doubt = self.doubt.saturating_add(debt.owed);
+        }
+        self.received.clear();
+        self.debt = None;
+        Ok(())
     }
 
-    /// Sends a line and returns the reply to it, without its terminator.
+    /// Sends a line to which nothing comes back but an echo, if there are echoes.
+    ///
+    /// # Errors
+    /// `CommunicationFailed` if the line is gone, `Cancelled`, and what [`ask`](Self::ask) says of echoes.
+    pub(crate) fn tell(&mut self, question: &Question<'_>, patience: &dyn Patience) -> Result<()> {
+        self.send(question, patience)?;
+        if question.manner.echo {
+            self.debt = Some(Debt::of(question));
+            self.echo(question, self.limit(question, patience), patience)?;
+            self.debt = None;
+        }
+        self.rest(question);
+        Ok(())
+    }
+
+    /// Sends a line and returns the reply to it, without what ends it.
     ///
     /// # Errors
     /// `Timeout` if it does not come in time; `CommunicationFailed` if the line is gone or the reply has no end;
-    /// `Cancelled` as soon as the call is.
-    pub(crate) fn ask(&mut self, line: &[u8], patience: &dyn Patience) -> Result<Vec<u8>> {
-        self.tell(line)?;
-        self.reply(line, patience)
+    /// `Cancelled` as soon as the call is; the question's kind if the echo is another one.
+    pub(crate) fn ask(&mut self, question: &Question<'_>, patience: &dyn Patience) -> Result<Vec<u8>> {
+        self.send(question, patience)?;
+        // Until the answer is here it is owed, whatever else ends the wait.
+        self.debt = Some(Debt::of(question));
+        let limit = self.limit(question, patience);
+        if question.manner.echo {
+            self.echo(question, limit, patience)?;
+        }
+        let mut reply = self.reply(question, limit, patience)?;
+        while self.doubt > 0 {
+            reply = self.resolve(question, reply, patience)?;
+        }
+        self.debt = None;
+        self.rest(question);
+        Ok(reply)
     }
 
-    /// Waits for one more reply to a line that was sent.
-    ///
-    /// # Errors
-    /// As [`ask`](Self::ask).
-    pub(crate) fn reply(&mut self, line: &[u8], patience: &dyn Patience) -> Result<Vec<u8>> {
-        let limit = self
-            .manner
-            .reply_timeout
-            .min(patience.remaining().unwrap_or(Duration::MAX));
-        let now = Instant::now();
-        // Until the answer is here it is owed, whatever else ends the wait.
-        self.debt = Some(now + self.manner.reply_timeout * 2);
-        match self.wait_for_line(now + limit, patience)? {
-            Some(reply) => {
-                self.debt = None;
-                Ok(reply)
+    /// Waits whether another reply follows; if one does, the first was a late one.
+    fn resolve(&mut self, question: &Question<'_>, first: Vec<u8>, patience: &dyn Patience) -> Result<Vec<u8>> {
+        let limit = Limit::of(question.manner.reply_timeout(question.turn).min(FOLLOWS), patience);
+        match self.next(&limit.wait(question), patience)? {
+            Came::Whole(second) => {
+                self.doubt -= 1;
+                let is_better = (question.fits)(&second) || !(question.fits)(&first);
+                Ok(if is_better { second } else { first })
             }
-            None => Err(self.overdue(line, limit)),
+            Came::Nothing | Came::Part if limit.is_cut => Err(self.overdue(question, limit)),
+            Came::Nothing | Came::Part => {
+                self.doubt = 0;
+                Ok(first)
+            }
         }
     }
 
-    /// Sends a line that cannot wait, not even for an answer that is owed, and returns the reply to it: if one is owed, a
-    /// reply that does not fit is taken for that.
+    /// The reply did not fit: the one that does may follow, and is waited for before the next question.
+    pub(crate) fn distrust(&mut self, question: &Question<'_>) {
+        if self.debt.is_none() {
+            self.debt = Some(Debt::of(question).light());
+        }
+    }
+
+    /// Sends a line that cannot wait, not even for an answer that is owed, and returns the reply to it: if some are owed,
+    /// replies that do not fit are taken for these. Without `expects`, nothing is waited for now, but what comes back all
+    /// the same is kept off the next question.
     ///
     /// # Errors
     /// As [`ask`](Self::ask).
     pub(crate) fn interrupt(
         &mut self,
-        line: &[u8],
-        fits: impl Fn(&[u8]) -> bool,
+        question: &Question<'_>,
+        expects: bool,
         patience: &dyn Patience,
-    ) -> Result<Vec<u8>> {
-        let owed = self.debt.is_some();
-        let reply = self.ask(line, patience)?;
-        if owed && fits(&reply) {
-            self.debt = Some(Instant::now() + self.manner.reply_timeout);
+    ) -> Result<Option<Vec<u8>>> {
+        let owed = self.debt.take().map_or(0, |debt| debt.owed) + std::mem::take(&mut self.doubt);
+        let settled = self.interrupted(question, expects, owed, patience);
+        if owed > 0 && self.debt.is_none() {
+            // Nobody knows whether what was owed has come.
+            self.doubt = owed;
         }
-        match owed && !fits(&reply) {
-            true => self.reply(line, patience),
-            false => Ok(reply),
-        }
+        settled
     }
 
-    fn overdue(&self, line: &[u8], limit: Duration) -> Error {
-        // What was left to a call is no round number.
-        let limit = Duration::from_millis(u64::try_from(limit.as_micros().div_ceil(1000)).unwrap_or(u64::MAX));
-        let (sent, terminator) = (show(line), show(&self.manner.reply_terminator));
-        Error::timeout(match self.received.as_slice() {
-            [] => format!("no reply to {sent} within {limit:?}"),
-            part => format!(
-                "the reply to {sent} had not ended with {terminator} after {limit:?}, but stopped at {}",
-                show(part)
-            ),
-        })
+    fn interrupted(
+        &mut self,
+        question: &Question<'_>,
+        expects: bool,
+        owed: u32,
+        patience: &dyn Patience,
+    ) -> Result<Option<Vec<u8>>> {
+        self.send(question, patience)?;
+        self.debt = Some(Debt::of(question));
+        let limit = self.limit(question, patience);
+        if question.manner.echo {
+            self.echo(question, limit, patience)?;
+        }
+        if !expects {
+            self.debt = Some(Debt::of(question).light());
+            return Ok(None);
+        }
+        let mut reply = self.reply(question, limit, patience)?;
+        for _ in 0..owed {
+            if (question.fits)(&reply) {
+                break;
+            }
+            reply = self.reply(question, limit, patience)?;
+        }
+        self.debt = None;
+        self.rest(question);
+        Ok(Some(reply))
     }
 
-    /// The next line, if it comes before the deadline.
-    fn wait_for_line(&mut self, deadline: Instant, patience: &dyn Patience) -> Result<Option<Vec<u8>>> {
-        let mut searched = 0;
-        loop {
-            if let Some(line) = self.take_line(&mut searched) {
-                return Ok(Some(line));
-            }
-            if self.received.len() > MOST_REPLY {
-                let what = format!("more than 64 KiB came without {}", show(&self.manner.reply_terminator));
-                return Err(self.break_up(io::Error::other(what)));
-            }
+    /// Waits until the instrument is ready, throws away what has come in unasked, and sends.
+    fn send(&mut self, question: &Question<'_>, patience: &dyn Patience) -> Result<()> {
+        self.usable()?;
+        while let Some(left) = self
+            .ready
+            .and_then(|ready| ready.checked_duration_since(Instant::now()))
+        {
             if patience.cancelled() {
                 return Err(Error::cancelled());
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            let came = self.transport.receive(&mut self.received, left.min(SLICE));
-            let came = came.map_err(|error| self.break_up(error))?;
-            if came == 0 && left.is_zero() {
-                return Ok(None);
-            }
+            std::thread::sleep(left.min(SLICE));
         }
+        self.ready = None;
+        self.discard(question.manner)?;
+        let bytes = [question.text, &question.manner.send_terminator].concat();
+        self.transport.send(&bytes).map_err(|error| self.break_up(error))
     }
 
-    /// Takes a whole line out of what has come in. The first `searched` bytes hold no terminator.
-    fn take_line(&mut self, searched: &mut usize) -> Option<Vec<u8>> {
-        let terminator = &self.manner.reply_terminator;
-        let from = searched.saturating_sub(terminator.len().saturating_sub(1));
-        let Some(found) = find(&self.received[from..], terminator) else {
-            *searched = self.received.len();
-            return None;
-        };
-        let rest = self.received.split_off(from + found + terminator.len());
-        let mut line = std::mem::replace(&mut self.received, rest);
-        line.truncate(from + found);
-        Some(line)
+    /// Reads what the instruments say by themselves while nobody asks them anything.
+    ///
+    /// # Errors
+    /// If the line is gone.
+    pub(crate) fn listen(&mut self, end: &ReplyEnd) -> Result<()> {
+        self.usable()?;
+        self.drain()?;
+        while let Some(line) = self.take(end, &mut 0)? {
+            self.pay(&line);
+        }
+        Ok(())
     }
 
-    /// Throws away what has come in, and notices a line that was closed before something is sent into the void.
-    fn discard(&mut self) -> Result<()> {
-        let mut total = 0;
-        loop {
-            self.received.clear();
-            match self.transport.receive(&mut self.received, Duration::ZERO) {
-                Ok(0) => return Ok(()),
-                Ok(came) => total += came,
-                Err(error) => return Err(self.break_up(error)),
+    /// The instrument needs a moment.
+    fn rest(&mut self, question: &Question<'_>) {
+        let pause = question.manner.pause(question.turn);
+        self.ready = (!pause.is_zero()).then(|| Instant::now() + pause);
+    }
+
+    fn limit(&self, question: &Question<'_>, patience: &dyn Patience) -> Limit {
+        Limit::of(question.manner.reply_timeout(question.turn), patience)
+    }
+
+    fn overdue(&self, question: &Question<'_>, limit: Limit) -> Error {
+        // What was left to a call is no round number.
+        let time = Duration::from_millis(u64::try_from(limit.time.as_micros().div_ceil(1000)).unwrap_or(u64::MAX));
+        let sent = show(question.text);
+        let end = question.manner.reply_end(question.turn).describe();
+        Error::timeout(match (self.received.as_slice(), question.manner.char_timeout) {
+            ([], _) => format!("no reply to {sent} within {time:?}"),
+            (part, Some(silence)) if Instant::now() < limit.deadline => {
+                format!(
+                    "the reply to {sent} had not ended {end}, but stopped at {} for {silence:?}",
+                    show(part)
+                )
             }
-            if total > MOST_UNASKED {
-                return Err(self.break_up(io::Error::other("it does not stop talking")));
-            }
-        }
+            (part, _) => format!(
+                "the reply to {sent} had not ended {end} after {time:?}, but stopped at {}",
+                show(part)
+            ),
+        })
     }
 
     fn usable(&self) -> Result<()> {
@@ -238,5 +383,26 @@ impl Line {
         };
         self.broken = Some(why.clone());
         Error::communication(why)
+    }
+}
+
+/// Until when a reply is waited for.
+#[derive(Clone, Copy)]
+struct Limit {
+    time: Duration,
+    deadline: Instant,
+    /// Whether the call is overdue sooner than the reply.
+    is_cut: bool,
+}
+
+impl Limit {
+    fn of(reply_timeout: Duration, patience: &dyn Patience) -> Self {
+        let left = patience.remaining().unwrap_or(Duration::MAX);
+        let time = reply_timeout.min(left);
+        Limit {
+            time,
+            deadline: Instant::now() + time,
+            is_cut: left < reply_timeout,
+        }
     }
 }

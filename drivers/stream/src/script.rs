@@ -6,7 +6,7 @@ use baton_plugin_api::{Datatype, Status, StatusCode, Value};
 
 use crate::{
     file::{Encoding, Meaning, State},
-    line::Manner,
+    manner::Manner,
     template::Format,
 };
 
@@ -72,12 +72,14 @@ pub(crate) struct StatusQuery {
 }
 
 impl Script {
-    /// The longest that one call can take: an answer that is still owed, connecting anew, introducing itself again, and
-    /// the exchange itself.
+    /// The longest that one call can take: an answer that is still owed, connecting anew, introducing itself again, the
+    /// exchange itself as often as it is repeated, and the wait whether an earlier answer was meant.
     pub(crate) fn longest_call(&self) -> Duration {
-        let exchanges = u32::try_from(self.init.len()).unwrap_or(u32::MAX).saturating_add(2);
+        let exchanges = u32::try_from(self.init.len()).unwrap_or(u32::MAX).saturating_add(5);
+        let exchanges = exchanges.saturating_add(u32::from(self.manner.retries) * 4);
         let margin = Duration::from_secs(1);
-        self.connect_timeout + self.manner.reply_timeout.saturating_mul(exchanges) + margin
+        let turn = self.manner.reply_timeout + self.manner.pause;
+        self.connect_timeout + turn.saturating_mul(exchanges) + margin
     }
 }
 

@@ -12,7 +12,11 @@ use super::{
     About, InstrumentFile, LineEntry, Talk, TerminatorEntry, quantity,
     reader::{Ends, Reader},
 };
-use crate::{line::Manner, script::Script, template};
+use crate::{
+    manner::{Manner, ReplyEnd},
+    script::Script,
+    template,
+};
 
 const REPLY_TIMEOUT: f64 = 1.0;
 const CONNECT_TIMEOUT: f64 = 3.0;
@@ -103,8 +107,12 @@ impl Reader<'_> {
         };
         let manner = Manner {
             send_terminator: send,
-            reply_terminator: reply,
+            reply_end: ReplyEnd::Terminator(reply),
             reply_timeout: Duration::from_secs_f64(line.reply_timeout.unwrap_or(REPLY_TIMEOUT)),
+            char_timeout: None,
+            pause: Duration::ZERO,
+            echo: false,
+            retries: 0,
         };
         let connect_timeout = Duration::from_secs_f64(line.connect_timeout.unwrap_or(CONNECT_TIMEOUT));
         Some((manner, connect_timeout))

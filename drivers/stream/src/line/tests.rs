@@ -11,39 +11,67 @@ use baton_plugin_api::{
 use super::*;
 use crate::fake::Served;
 
+/// A line, and how the test speaks on it.
+struct Spoken {
+    line: Line,
+    manner: Manner,
+}
+
 /// A line to an instrument that behaves as `instrument` says, and the end of the instrument.
-fn line_to(instrument: impl FnOnce(TcpListener) + Send + 'static) -> (Line, thread::JoinHandle<()>) {
+fn line_to(instrument: impl FnOnce(TcpListener) + Send + 'static) -> (Spoken, thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address: Address = listener.local_addr().unwrap().to_string().parse().unwrap();
     let thread = thread::spawn(move || instrument(listener));
     let manner = Manner {
         send_terminator: b"\n".to_vec(),
-        reply_terminator: b"\r\n".to_vec(),
+        reply_end: ReplyEnd::Terminator(b"\r\n".to_vec()),
         reply_timeout: Duration::from_millis(80),
+        char_timeout: None,
+        pause: Duration::ZERO,
+        echo: false,
+        retries: 0,
     };
     let transport = address.connect(&Limits::default()).unwrap();
-    (Line::new("the instrument".into(), manner, transport), thread)
+    let line = Line::new("the instrument".into(), transport);
+    (Spoken { line, manner }, thread)
 }
 
-/// For tests in which the reply is sure to come: nobody else's load may make it late.
-fn patient(line: &mut Line) {
-    line.manner.reply_timeout = Duration::from_secs(20);
+impl Spoken {
+    /// For tests in which the reply is sure to come: nobody else's load may make it late.
+    fn patient(&mut self) {
+        self.manner.reply_timeout = Duration::from_secs(20);
+    }
+
+    fn ask(&mut self, text: &str, patience: &dyn Patience) -> Result<String> {
+        let reply = self.line.ask(&question(&self.manner, text, &|_| true), patience)?;
+        Ok(String::from_utf8(reply).unwrap())
+    }
 }
 
-fn ask(line: &mut Line, question: &str) -> Result<String> {
-    line.settle(&Uncancelled::OPENING)?;
-    let reply = line.ask(question.as_bytes(), &Uncancelled::OPENING)?;
-    Ok(String::from_utf8(reply).unwrap())
+fn question<'a>(manner: &'a Manner, text: &'a str, fits: &'a dyn Fn(&[u8]) -> bool) -> Question<'a> {
+    Question {
+        of: 0,
+        text: text.as_bytes(),
+        manner,
+        turn: &Turn::NONE,
+        fits,
+        kind: ErrorKind::ReadFailed,
+    }
 }
 
-fn error(line: &mut Line, question: &str) -> (ErrorKind, String) {
-    let error = ask(line, question).unwrap_err();
+fn ask(spoken: &mut Spoken, text: &str) -> Result<String> {
+    spoken.line.settle(&Uncancelled::OPENING)?;
+    spoken.ask(text, &Uncancelled::OPENING)
+}
+
+fn error(spoken: &mut Spoken, question: &str) -> (ErrorKind, String) {
+    let error = ask(spoken, question).unwrap_err();
     (error.kind(), error.message().to_owned())
 }
 
 #[test]
 fn a_reply_is_put_together_byte_by_byte() {
-    let (mut line, instrument) = line_to(|listener| {
+    let (mut spoken, instrument) = line_to(|listener| {
         let mut served = Served::accept(&listener);
         assert_eq!(served.hear().as_deref(), Some("P?"));
         for byte in *b"12.5\r\n" {
@@ -52,15 +80,15 @@ fn a_reply_is_put_together_byte_by_byte() {
         }
         assert_eq!(served.hear(), None);
     });
-    patient(&mut line);
-    assert_eq!(ask(&mut line, "P?").unwrap(), "12.5");
-    drop(line);
+    spoken.patient();
+    assert_eq!(ask(&mut spoken, "P?").unwrap(), "12.5");
+    drop(spoken);
     instrument.join().unwrap();
 }
 
 #[test]
 fn what_came_unasked_is_no_answer() {
-    let (mut line, instrument) = line_to(|listener| {
+    let (mut spoken, instrument) = line_to(|listener| {
         let mut served = Served::accept(&listener);
         served.say("welcome\r\nready\r\nhal");
         served.hear().unwrap();
@@ -68,20 +96,21 @@ fn what_came_unasked_is_no_answer() {
         served.hear().unwrap();
         served.say("second\r\n");
     });
-    patient(&mut line);
+    spoken.patient();
     // The greeting has come when there is something to discard.
-    line.transport
-        .receive(&mut line.received, Duration::from_secs(20))
+    spoken.line
+        .transport
+        .receive(&mut spoken.line.received, Duration::from_secs(20))
         .unwrap();
-    assert_eq!(ask(&mut line, "1").unwrap(), "first");
-    assert_eq!(ask(&mut line, "2").unwrap(), "second");
+    assert_eq!(ask(&mut spoken, "1").unwrap(), "first");
+    assert_eq!(ask(&mut spoken, "2").unwrap(), "second");
     instrument.join().unwrap();
 }
 
 #[test]
 fn a_late_reply_is_not_taken_for_the_next_one() {
     let (late, wait) = mpsc::channel::<()>();
-    let (mut line, instrument) = line_to(move |listener| {
+    let (mut spoken, instrument) = line_to(move |listener| {
         let mut served = Served::accept(&listener);
         assert_eq!(served.hear().as_deref(), Some("P?"));
         served.say("12");
@@ -91,22 +120,22 @@ fn a_late_reply_is_not_taken_for_the_next_one() {
         assert_eq!(served.hear().as_deref(), Some("S?"));
         served.say("idle\r\n");
     });
-    let (kind, message) = error(&mut line, "P?");
+    let (kind, message) = error(&mut spoken, "P?");
     assert_eq!(kind, ErrorKind::Timeout);
     assert_eq!(
         message,
         "the reply to `P?` had not ended with `\\r\\n` after 80ms, but stopped at `12`"
     );
-    patient(&mut line);
-    line.debt = Some(Instant::now() + Duration::from_secs(20));
+    spoken.patient();
+    spoken.line.debt.as_mut().unwrap().until = Instant::now() + Duration::from_secs(20);
     late.send(()).unwrap();
-    assert_eq!(ask(&mut line, "S?").unwrap(), "idle");
+    assert_eq!(ask(&mut spoken, "S?").unwrap(), "idle");
     instrument.join().unwrap();
 }
 
 #[test]
 fn an_instrument_that_never_replied_is_connected_to_anew() {
-    let (mut line, instrument) = line_to(|listener| {
+    let (mut spoken, instrument) = line_to(|listener| {
         let mut first = Served::accept(&listener);
         assert_eq!(first.hear().as_deref(), Some("P?"));
         let mut second = Served::accept(&listener);
@@ -114,59 +143,64 @@ fn an_instrument_that_never_replied_is_connected_to_anew() {
         first.say_into_the_void(b"99\r\n");
         assert_eq!(second.hear().as_deref(), Some("S?"));
         second.say("idle\r\n");
+        // Nothing follows, which is what the line waits for.
+        assert_eq!(second.hear(), None);
     });
     assert_eq!(
-        error(&mut line, "P?"),
+        error(&mut spoken, "P?"),
         (ErrorKind::Timeout, "no reply to `P?` within 80ms".into())
     );
-    assert!(line.settle(&Uncancelled::OPENING).unwrap(), "connected anew");
-    patient(&mut line);
-    assert_eq!(ask(&mut line, "S?").unwrap(), "idle");
+    assert_eq!(ask(&mut spoken, "S?").unwrap(), "idle");
+    assert_eq!((spoken.line.connections(), spoken.line.take_lost(0)), (1, true));
+    drop(spoken);
     instrument.join().unwrap();
 }
 
 #[test]
 fn a_connection_that_ends_in_the_middle_of_a_reply_is_gone_for_good() {
-    let (mut line, instrument) = line_to(|listener| {
+    let (mut spoken, instrument) = line_to(|listener| {
         let mut served = Served::accept(&listener);
         served.hear().unwrap();
         served.say("12.");
     });
-    patient(&mut line);
+    spoken.patient();
     let gone = (
         ErrorKind::CommunicationFailed,
         "the instrument has closed the connection".to_owned(),
     );
-    assert_eq!(error(&mut line, "P?"), gone);
+    assert_eq!(error(&mut spoken, "P?"), gone);
     instrument.join().unwrap();
-    assert_eq!(error(&mut line, "P?"), gone);
+    assert_eq!(error(&mut spoken, "P?"), gone);
 }
 
 #[test]
 fn an_instrument_that_has_gone_is_noticed_before_anything_is_sent() {
-    let (mut line, instrument) = line_to(|listener| drop(Served::accept(&listener)));
-    patient(&mut line);
+    let (mut spoken, instrument) = line_to(|listener| drop(Served::accept(&listener)));
+    spoken.patient();
     instrument.join().unwrap();
-    assert_eq!(line.tell(b"H").unwrap_err().kind(), ErrorKind::CommunicationFailed);
+    let told = spoken
+        .line
+        .tell(&question(&spoken.manner, "H", &|_| true), &Uncancelled::OPENING);
+    assert_eq!(told.unwrap_err().kind(), ErrorKind::CommunicationFailed);
 }
 
 #[test]
 fn a_reply_without_end_is_cut_off() {
-    let (mut line, instrument) = line_to(|listener| {
+    let (mut spoken, instrument) = line_to(|listener| {
         let mut served = Served::accept(&listener);
         served.hear().unwrap();
         // The reader leaves in the middle of it.
         served.say_into_the_void(&[b'x'; 4 * MOST_REPLY]);
     });
-    patient(&mut line);
-    let (kind, message) = error(&mut line, "P?");
+    spoken.patient();
+    let (kind, message) = error(&mut spoken, "P?");
     assert_eq!(kind, ErrorKind::CommunicationFailed);
     assert_eq!(
         message,
-        "the line to the instrument failed: more than 64 KiB came without `\\r\\n`"
+        "the line to the instrument failed: more than 64 KiB came and had not ended with `\\r\\n`"
     );
-    assert!(line.received.len() < 2 * MOST_REPLY);
-    drop(line);
+    assert!(spoken.line.received.len() < 2 * MOST_REPLY);
+    drop(spoken);
     instrument.join().unwrap();
 }
 
@@ -186,47 +220,49 @@ impl Patience for Fickle {
 
 #[test]
 fn a_cancelled_call_ends_in_the_middle_of_the_wait() {
-    let (mut line, instrument) = line_to(|listener| {
+    let (mut spoken, instrument) = line_to(|listener| {
         let mut served = Served::accept(&listener);
         served.hear().unwrap();
         assert_eq!(served.hear(), None);
     });
-    line.manner.reply_timeout = Duration::from_secs(3600);
+    spoken.manner.reply_timeout = Duration::from_secs(3600);
     let patience = Fickle(Cell::new(0));
-    assert_eq!(line.ask(b"P?", &patience).unwrap_err().kind(), ErrorKind::Cancelled);
-    assert!(line.debt.is_some(), "the answer is still owed");
-    drop(line);
+    assert_eq!(spoken.ask("P?", &patience).unwrap_err().kind(), ErrorKind::Cancelled);
+    assert!(spoken.line.debt.is_some(), "the answer is still owed");
+    drop(spoken);
     instrument.join().unwrap();
 }
 
 #[test]
 fn a_call_that_is_overdue_sooner_waits_no_longer_than_that() {
     let short = Uncancelled::within(Some(Duration::from_millis(20)));
-    let (mut line, instrument) = line_to(|listener| {
+    let (mut spoken, instrument) = line_to(|listener| {
         let mut served = Served::accept(&listener);
         while served.hear().is_some() {}
     });
-    patient(&mut line);
+    spoken.patient();
     assert_eq!(
-        line.ask(b"P?", &short).unwrap_err().message(),
+        spoken.ask("P?", &short).unwrap_err().message(),
         "no reply to `P?` within 20ms"
     );
-    drop(line);
+    drop(spoken);
     instrument.join().unwrap();
 }
 
 #[test]
 fn a_stop_does_not_wait_for_what_is_owed() {
-    let (mut line, instrument) = line_to(|listener| {
+    let (mut spoken, instrument) = line_to(|listener| {
         let mut served = Served::accept(&listener);
         assert_eq!(served.hear().as_deref(), Some("P?"));
         assert_eq!(served.hear().as_deref(), Some("H"));
         served.say("12.5\r\nstopped\r\n");
     });
-    assert_eq!(error(&mut line, "P?").0, ErrorKind::Timeout);
-    patient(&mut line);
+    assert_eq!(error(&mut spoken, "P?").0, ErrorKind::Timeout);
+    spoken.patient();
     let fits = |reply: &[u8]| reply == b"stopped";
-    assert_eq!(line.interrupt(b"H", fits, &Uncancelled::OPENING).unwrap(), b"stopped");
-    assert!(line.debt.is_none());
+    let stop = question(&spoken.manner, "H", &fits);
+    let reply = spoken.line.interrupt(&stop, true, &Uncancelled::OPENING).unwrap();
+    assert_eq!(reply.as_deref(), Some(&b"stopped"[..]));
+    assert!(spoken.line.debt.is_none());
     instrument.join().unwrap();
 }
