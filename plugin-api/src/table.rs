@@ -172,10 +172,15 @@ impl<D: 'static> Table<D> {
 
     /// A message that the device may [send](crate::Host::send), with a payload of type `T`.
     pub fn message<T: Datum>(&mut self, name: impl Into<String>, doc: impl Into<String>) {
+        self.message_of(name, doc, T::datatype());
+    }
+
+    /// A message whose payload has a datatype that no Rust type says: of an instrument that is described in a file.
+    pub fn message_of(&mut self, name: impl Into<String>, doc: impl Into<String>, payload: Datatype) {
         let message = MessageDescription {
             name: name.into(),
             doc: doc.into(),
-            payload: T::datatype(),
+            payload,
         };
         self.description.messages.push(message);
     }

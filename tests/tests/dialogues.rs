@@ -183,15 +183,15 @@ fn a_mistake_in_either_file_is_told_as_everywhere() {
         &PLAIN.replace("{:f}", "{:y}"),
         "read level\n",
         expect![[r#"
-        error: unknown placeholder `{:y}`
-         --> a.toml:9:33
-          |
-        9 | read = { send = "L?", expect = "{:y}" }
-          |                                 ^^^^
-          |
-          = help: placeholders: `{}` the value, `{:f}` `{:.2f}` `{:e}` a number, `{:d}` `{:x}` a whole number, `{:s}` text, `{_}` anything
+            error: unknown placeholder `{:y}`
+             --> a.toml:9:33
+              |
+            9 | read = { send = "L?", expect = "{:y}" }
+              |                                 ^^^^
+              |
+              = help: placeholders: `{}` the value, `{:.2f}` a number, `{:d}` `{:x}` a whole number, `{:u16be}` one as bytes, `{:s}` text, `{name}` the value of another parameter, `{_}` anything, `{!sum8}` a checksum
 
-        1 error
-    "#]],
+            1 error
+        "#]],
     );
 }

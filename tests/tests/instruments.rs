@@ -86,39 +86,39 @@ options = { file = "bax.toml", adress = "127.0.0.1:1" }
     check(
         &file,
         expect![[r#"
-        error: there is no file `bax.toml`
-          --> lab.toml:12:20
-           |
-        12 | options = { file = "bax.toml", adress = "127.0.0.1:1" }
-           |                    ^^^^^^^^^^
-           |
-           = help: the path is relative to the folder of the config
+            error: there is no file `bax.toml`
+              --> lab.toml:12:20
+               |
+            12 | options = { file = "bax.toml", adress = "127.0.0.1:1" }
+               |                    ^^^^^^^^^^
+               |
+               = help: the path is relative to the folder of the config
 
-        error: unknown key `adress`
-          --> lab.toml:12:32
-           |
-        12 | options = { file = "bax.toml", adress = "127.0.0.1:1" }
-           |                                ^^^^^^
-           |
-           = help: did you mean `address`?
+            error: unknown key `adress`
+              --> lab.toml:12:32
+               |
+            12 | options = { file = "bax.toml", adress = "127.0.0.1:1" }
+               |                                ^^^^^^
+               |
+               = help: did you mean `address`?
 
-        error: unknown placeholder `{:q}`
-         --> box.toml:8:33
-          |
-        8 | read = { send = "L?", expect = "{:q}" }
-          |                                 ^^^^
-          |
-          = help: placeholders: `{}` the value, `{:f}` `{:.2f}` `{:e}` a number, `{:d}` `{:x}` a whole number, `{:s}` text, `{_}` anything
+            error: the placeholder is for text, and this is a number
+             --> box.toml:8:33
+              |
+            8 | read = { send = "L?", expect = "{:q}" }
+              |                                 ^^^^
+              |
+              = help: write `{:f}`, or `type = "text"`
 
-        error: the value is not in what is sent
-         --> box.toml:9:18
-          |
-        9 | write = { send = "L=" }
-          |                  ^^^^
-          |
-          = help: put `{}`, or `{:.2f}`, in its place
+            error: the value is not in what is sent
+             --> box.toml:9:18
+              |
+            9 | write = { send = "L=" }
+              |                  ^^^^
+              |
+              = help: put `{}`, or `{:.2f}`, in its place
 
-        4 errors
-    "#]],
+            4 errors
+        "#]],
     );
 }

@@ -1,75 +1,127 @@
 //! The device: exchanges of a script, over a line.
 
-use baton_plugin_api::{Context, Error, ErrorKind, Result, Shared, Status, Time, Value};
+mod write;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use baton_plugin_api::{Context, Error, ErrorKind, Host, Result, Shared, Status, Time, Value};
+
+pub(crate) use write::Write;
 
 use crate::{
     line::{Line, Patience, Question, Speaker, Uncancelled},
-    manner::Turn,
-    script::{Exchange, Parameter, Script, StatusQuery},
-    text::{show, show_value},
+    script::{Command, ErrorQuery, Exchange, Script, Source, StatusQuery},
+    template::{Given, Mismatch, Scanned},
+    text::show,
 };
+
+/// Most errors that are fetched after one write: an instrument that has more never says that it has none.
+const MOST_ERRORS: usize = 50;
 
 /// An instrument on a line.
 pub struct Instrument {
     line: Shared<Line>,
     /// Which of those on the line.
     speaker: Speaker,
-    script: Script,
+    script: Arc<Script>,
+    host: Host,
     /// The connection on which what the file has under `init` was said.
     introduced: Option<u64>,
-    /// When the main parameter was written, until the instrument has been seen busy with it.
+    /// When something was started, until the instrument has been seen busy with it.
     started: Option<Time>,
+    /// What each parameter was when it was last heard of or written.
+    known: BTreeMap<String, Value>,
 }
 
 impl Instrument {
     /// Introduces itself on a line that is connected.
-    pub(crate) fn open(line: Shared<Line>, speaker: Speaker, script: Script, patience: &dyn Patience) -> Result<Self> {
+    pub(crate) fn open(
+        line: Shared<Line>,
+        speaker: Speaker,
+        script: Script,
+        host: Host,
+        patience: &dyn Patience,
+    ) -> Result<Self> {
         let mut instrument = Instrument {
             line,
             speaker,
-            script,
+            script: Arc::new(script),
+            host,
             introduced: None,
             started: None,
+            known: BTreeMap::new(),
         };
         let line = instrument.line.clone();
-        instrument.ready(&mut line.lock(), patience)?;
+        let mut line = line.lock();
+        instrument.keep_unasked(&mut line);
+        instrument.ready(&mut line, patience)?;
+        drop(line);
         Ok(instrument)
     }
 
-    /// Reads a parameter.
-    pub(crate) fn read(&mut self, read: &Exchange, cx: &Context<'_>) -> Result<Value> {
-        let value = self.exchange(read, &Value::Unit, ErrorKind::ReadFailed, cx)?;
-        value.ok_or_else(|| Error::new(ErrorKind::InternalError, "the file has no value in what it expects"))
+    /// Reads a parameter. Whatever else its answer tells is published.
+    pub(crate) fn read(&mut self, name: &str, source: &Source, cx: &Context<'_>) -> Result<Value> {
+        self.hear()?;
+        match source {
+            Source::Asked { exchange, own } => {
+                let scanned = self.question_for(exchange, cx)?;
+                let value = match own {
+                    true => scanned.own.clone(),
+                    false => scanned.other(name).cloned(),
+                };
+                self.publish(scanned, (!own).then_some(name));
+                let value =
+                    value.ok_or_else(|| Error::new(ErrorKind::InternalError, "the answer has no such value"))?;
+                self.known.insert(name.to_owned(), value.clone());
+                Ok(value)
+            }
+            Source::Told => self.known.get(name).cloned().ok_or_else(|| {
+                Error::new(
+                    ErrorKind::ReadFailed,
+                    "the instrument has not told it yet, and cannot be asked for it",
+                )
+            }),
+        }
     }
 
     /// Writes a parameter; an instrument that repeats the value has to repeat this one.
     pub(crate) fn write(&mut self, write: &Write, value: &Value, cx: &Context<'_>) -> Result<()> {
-        match self.exchange(&write.exchange, value, ErrorKind::HardwareError, cx)? {
-            Some(taken) if !write.is_same(value, &taken) => {
-                let (asked, taken) = (show_value(value), show_value(&taken));
-                Err(Error::hardware(format!(
-                    "the instrument took {taken} instead of {asked}"
-                )))
-            }
-            _ => {
-                if write.starts {
-                    self.started = Some(cx.now());
-                }
-                Ok(())
-            }
+        write.check(value)?;
+        self.hear()?;
+        let scanned = self.order(&write.exchange, value, cx)?;
+        if let Some(taken) = &scanned.own {
+            write.compare(value, taken)?;
         }
+        self.known.insert(write.name.clone(), value.clone());
+        self.publish(scanned, None);
+        if write.starts {
+            self.started = Some(cx.now());
+        }
+        Ok(())
     }
 
     /// Runs a command.
-    pub(crate) fn run(&mut self, command: &Exchange, cx: &Context<'_>) -> Result<()> {
-        self.exchange(command, &Value::Unit, ErrorKind::HardwareError, cx)?;
-        Ok(())
+    pub(crate) fn run(&mut self, command: &Command, argument: &Value, cx: &Context<'_>) -> Result<Value> {
+        if let (Some((lower, upper)), Some(x)) = (command.argument_limits, argument.as_f64())
+            && !(lower..=upper).contains(&x)
+        {
+            return Err(Error::range(format!("{x} is outside the limits {lower} to {upper}")));
+        }
+        self.hear()?;
+        let scanned = self.order(&command.exchange, argument, cx)?;
+        let result = scanned.own.clone().unwrap_or(Value::Unit);
+        self.publish(scanned, None);
+        if command.long {
+            self.started = Some(cx.now());
+        }
+        Ok(result)
     }
 
     /// Asks for the status. What was just started counts as busy until the instrument says so itself, or until it has
     /// had the time to.
     pub(crate) fn status(&mut self, query: &StatusQuery, cx: &Context<'_>) -> Result<Status> {
-        let status = query.status(&self.read(&query.read, cx)?);
+        self.hear()?;
+        let status = self.told_status(query, cx)?;
         let Some(started) = self.started else { return Ok(status) };
         let has_settled = cx.now().since(started) >= query.settle;
         if has_settled || status.is_busy() || status.is_error() {
@@ -79,35 +131,105 @@ impl Instrument {
         Ok(Status::busy("starting"))
     }
 
+    /// What the instrument says of itself.
+    fn told_status(&mut self, query: &StatusQuery, cx: &Context<'_>) -> Result<Status> {
+        let mut status = Status::idle();
+        if let Some(read) = &query.read {
+            let scanned = self.question_for(read, cx)?;
+            status = scanned.own.as_ref().map_or(status, |answer| query.status(answer));
+            self.publish(scanned, None);
+        }
+        for (name, busy) in &query.busy_while {
+            if status.is_busy() || status.is_error() {
+                break;
+            }
+            let script = Arc::clone(&self.script);
+            let Some(source) = script.parameter(name).and_then(|parameter| parameter.read.as_ref()) else {
+                continue;
+            };
+            let value = self.read(name, source, cx)?;
+            self.host.publish(name, value.clone());
+            if busy.contains(&value) {
+                status = Status::busy(format!("{name} is {}", crate::script::spelled(&value)));
+            }
+        }
+        Ok(status)
+    }
+
     /// Stops the instrument. Nothing comes before it on the line, and a cancelled call does not keep it.
     pub(crate) fn stop(&mut self, stop: &Exchange, cx: &Context<'_>) -> Result<()> {
         self.started = None;
-        let text = self.print(stop, &Value::Unit)?;
+        let text = stop.send.print(Given {
+            own: &Value::Unit,
+            others: &self.known,
+        })?;
         let fits = self.fits(stop);
         let question = self.question(stop, &text, &fits, ErrorKind::HardwareError);
         let (line, patience) = (self.line.clone(), Uncancelled::within(cx.remaining()));
         let mut line = line.lock();
-        match line.interrupt(&question, stop.expect.is_some(), &patience)? {
-            Some(reply) => self.understand(&mut line, stop, &question, &reply).map(drop),
-            None => Ok(()),
-        }
+        let Some(reply) = line.interrupt(&question, stop.expect.is_some(), &patience)? else {
+            return Ok(());
+        };
+        let scanned = self.understand(&mut line, stop, &question, &reply)?;
+        drop(line);
+        self.publish(scanned, None);
+        Ok(())
     }
 
-    fn exchange(
-        &mut self,
-        exchange: &Exchange,
-        value: &Value,
-        kind: ErrorKind,
-        patience: &dyn Patience,
-    ) -> Result<Option<Value>> {
+    /// Asks, again if that may help.
+    fn question_for(&mut self, exchange: &Exchange, patience: &dyn Patience) -> Result<Scanned> {
         let line = self.line.clone();
         let mut line = line.lock();
         let mut retries = self.script.manner.retries;
         loop {
             self.ready(&mut line, patience)?;
-            match self.speak(&mut line, exchange, value, kind, patience) {
-                Err(error) if retries > 0 && is_worth_another_try(&error, kind) => retries -= 1,
+            match self.speak(&mut line, exchange, &Value::Unit, ErrorKind::ReadFailed, patience) {
+                Err(error) if retries > 0 && is_worth_another_try(&error) => retries -= 1,
                 outcome => return outcome,
+            }
+        }
+    }
+
+    /// Sends something that the instrument is to do, once, and asks it then whether it did.
+    fn order(&mut self, exchange: &Exchange, value: &Value, patience: &dyn Patience) -> Result<Scanned> {
+        let line = self.line.clone();
+        let mut line = line.lock();
+        self.ready(&mut line, patience)?;
+        let text = self.print(&mut line, exchange, value, patience)?;
+        let outcome = self.say(&mut line, exchange, &text, ErrorKind::HardwareError, patience)?;
+        let script = Arc::clone(&self.script);
+        if let Some(query) = &script.error_query {
+            self.ask_for_errors(&mut line, query, &text, patience)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Empties the error queue of the instrument, and returns the first error that was in it.
+    fn ask_for_errors(
+        &mut self,
+        line: &mut Line,
+        query: &ErrorQuery,
+        sent: &[u8],
+        patience: &dyn Patience,
+    ) -> Result<()> {
+        let mut first: Option<Error> = None;
+        let mut more = 0;
+        for _ in 0..MOST_ERRORS {
+            line.settle(patience)?;
+            let answer = self.speak(line, &query.exchange, &Value::Unit, ErrorKind::HardwareError, patience);
+            let answer = answer.map_err(|error| error.context("error query"))?;
+            match (query.find(sent, &answer), &first) {
+                (None, _) => break,
+                (Some(error), None) => first = Some(error),
+                (Some(_), Some(_)) => more += 1,
+            }
+        }
+        match first {
+            None => Ok(()),
+            Some(error) if more == 0 => Err(error),
+            Some(error) => {
+                let message = format!("{} (and {more} more)", error.message());
+                Err(Error::new(error.kind(), message).with_detail(error.detail().clone()))
             }
         }
     }
@@ -121,9 +243,9 @@ impl Instrument {
         }
         if self.introduced != Some(line.connections()) {
             self.introduced = None;
-            for index in 0..self.script.init.len() {
-                let exchange = self.script.init[index].clone();
-                self.speak(line, &exchange, &Value::Unit, ErrorKind::HardwareError, patience)
+            let script = Arc::clone(&self.script);
+            for exchange in &script.init {
+                self.speak(line, exchange, &Value::Unit, ErrorKind::HardwareError, patience)
                     .map_err(|error| error.context("init"))?;
             }
             self.introduced = Some(line.connections());
@@ -132,38 +254,80 @@ impl Instrument {
     }
 
     fn speak(
-        &self,
+        &mut self,
         line: &mut Line,
         exchange: &Exchange,
         value: &Value,
         kind: ErrorKind,
         patience: &dyn Patience,
-    ) -> Result<Option<Value>> {
-        let text = self.print(exchange, value)?;
+    ) -> Result<Scanned> {
+        let text = self.print(line, exchange, value, patience)?;
+        self.say(line, exchange, &text, kind, patience)
+    }
+
+    fn say(
+        &mut self,
+        line: &mut Line,
+        exchange: &Exchange,
+        text: &[u8],
+        kind: ErrorKind,
+        patience: &dyn Patience,
+    ) -> Result<Scanned> {
         let fits = self.fits(exchange);
-        let question = self.question(exchange, &text, &fits, kind);
+        let question = self.question(exchange, text, &fits, kind);
         if exchange.expect.is_none() {
             line.tell(&question, patience)?;
-            return Ok(None);
+            return Ok(Scanned::default());
         }
         let reply = line.ask(&question, patience)?;
         self.understand(line, exchange, &question, &reply)
     }
 
-    fn print(&self, exchange: &Exchange, value: &Value) -> Result<Vec<u8>> {
-        let terminator = &self.script.manner.send_terminator;
-        exchange.send.print(value, self.script.encoding, terminator)
+    /// The line to send. Values of other parameters that it carries are asked for before, or are what was last written.
+    fn print(&mut self, line: &mut Line, exchange: &Exchange, own: &Value, patience: &dyn Patience) -> Result<Vec<u8>> {
+        let script = Arc::clone(&self.script);
+        let mut others = BTreeMap::new();
+        for name in exchange.send.others() {
+            if others.contains_key(name) {
+                continue;
+            }
+            let source = script.parameter(name).and_then(|parameter| parameter.read.as_ref());
+            let value = match source {
+                Some(Source::Asked { exchange, own }) => {
+                    let scanned = self.speak(line, exchange, &Value::Unit, ErrorKind::ReadFailed, patience);
+                    let scanned = scanned.map_err(|error| error.context(name))?;
+                    let value = if *own {
+                        scanned.own.clone()
+                    } else {
+                        scanned.other(name).cloned()
+                    };
+                    line.settle(patience)?;
+                    value
+                }
+                _ => self.known.get(name).cloned(),
+            };
+            let unknown = || Error::impossible(format!("`{name}`, which belongs to it, is not known: write it first"));
+            others.insert(name.to_owned(), value.ok_or_else(unknown)?);
+        }
+        exchange.send.print(Given { own, others: &others })
     }
 
-    fn fits(&self, exchange: &Exchange) -> impl Fn(&[u8]) -> bool {
-        let encoding = self.script.encoding;
-        let expect = exchange.expect.as_ref();
-        move |reply: &[u8]| expect.is_some_and(|expect| expect.scan(reply, encoding).is_ok())
+    /// Whether a reply can be the one to this exchange: an answer, or an error.
+    fn fits<'e>(&self, exchange: &'e Exchange) -> impl Fn(&[u8]) -> bool + use<'e> {
+        let script = Arc::clone(&self.script);
+        move |reply: &[u8]| {
+            let is_answer = exchange
+                .expect
+                .as_ref()
+                .is_some_and(|expect| expect.scan(reply).is_ok());
+            let mut troubles = exchange.errors.iter().chain(&script.errors);
+            is_answer || troubles.any(|trouble| trouble.format.scan(reply).is_ok())
+        }
     }
 
     fn question<'a>(
         &'a self,
-        _exchange: &'a Exchange,
+        exchange: &'a Exchange,
         text: &'a [u8],
         fits: &'a dyn Fn(&[u8]) -> bool,
         kind: ErrorKind,
@@ -172,7 +336,7 @@ impl Instrument {
             of: self.speaker,
             text,
             manner: &self.script.manner,
-            turn: &Turn::NONE,
+            turn: &exchange.turn,
             fits,
             kind,
         }
@@ -184,53 +348,109 @@ impl Instrument {
         exchange: &Exchange,
         question: &Question<'_>,
         reply: &[u8],
-    ) -> Result<Option<Value>> {
+    ) -> Result<Scanned> {
         let Some(expect) = &exchange.expect else {
-            return Ok(None);
+            return Ok(Scanned::default());
         };
-        expect.scan(reply, self.script.encoding).map_err(|mismatch| {
+        // What is to come letter by letter is no error; everything else may look like an answer and be one.
+        if !(expect.is_literal() && expect.scan(reply).is_ok()) {
+            let mut troubles = exchange.errors.iter().chain(&self.script.errors);
+            if let Some(error) = troubles.find_map(|trouble| trouble.find(question.text, reply)) {
+                return Err(error);
+            }
+        }
+        let spread = |mut scanned: Scanned| {
+            exchange.spread(&mut scanned).map_err(Mismatch::of_value)?;
+            Ok(scanned)
+        };
+        expect.scan(reply).and_then(spread).map_err(|mismatch| {
             line.distrust(question);
             let text = format!("sent {}, {}", show(question.text), mismatch.explain(expect, reply));
-            Error::new(question.kind, text)
+            let detail = serde_json::json!({
+                "sent": show(question.text), "expected": expect.text, "got": show(reply), "at": mismatch.at,
+            });
+            Error::new(question.kind, text).with_detail(detail)
         })
+    }
+
+    /// Publishes what an answer tells of other parameters than the one that is read.
+    fn publish(&mut self, scanned: Scanned, but: Option<&str>) {
+        for (name, value) in scanned.others {
+            if but != Some(name.as_str()) {
+                self.host.publish(&name, value.clone());
+            }
+            self.known.insert(name, value);
+        }
+    }
+
+    /// Has the line keep what the instrument says unasked.
+    fn keep_unasked(&self, line: &mut Line) {
+        if self.script.unsolicited.is_empty() {
+            return;
+        }
+        let script = Arc::clone(&self.script);
+        let sieve = move |said: &[u8]| {
+            script
+                .unsolicited
+                .iter()
+                .any(|unsolicited| unsolicited.scan(said).is_some())
+        };
+        line.keep(self.speaker, Box::new(sieve));
+    }
+
+    /// Passes on what the instrument has said unasked.
+    ///
+    /// # Errors
+    /// If the line is gone.
+    pub(crate) fn hear(&mut self) -> Result<()> {
+        if self.script.unsolicited.is_empty() {
+            return Ok(());
+        }
+        let script = Arc::clone(&self.script);
+        let line = self.line.clone();
+        line.lock().listen(&script.manner.reply_end)?;
+        loop {
+            let said = line.lock().take_heard(self.speaker);
+            let Some(said) = said else { return Ok(()) };
+            let Some((unsolicited, scanned)) = script
+                .unsolicited
+                .iter()
+                .find_map(|unsolicited| Some((unsolicited, unsolicited.scan(&said)?)))
+            else {
+                continue;
+            };
+            if let Some((message, _)) = &unsolicited.message {
+                self.host.send(message, scanned.own.clone().unwrap_or(Value::Unit));
+            }
+            self.publish(scanned, None);
+        }
+    }
+}
+
+impl Drop for Instrument {
+    /// Says what the file has under `exit`, as far as the instrument still listens.
+    fn drop(&mut self) {
+        let script = Arc::clone(&self.script);
+        let line = self.line.clone();
+        let mut line = line.lock();
+        if self.introduced.is_some() {
+            for exchange in &script.exit {
+                let patience = Uncancelled::within(Some(script.manner.reply_timeout(&exchange.turn)));
+                let settled = line.settle(&patience);
+                let said = settled
+                    .and_then(|()| self.speak(&mut line, exchange, &Value::Unit, ErrorKind::HardwareError, &patience));
+                if let Err(error) = said {
+                    self.host
+                        .log(baton_plugin_api::Level::Debug, format!("exit: {}", error.message()));
+                    break;
+                }
+            }
+        }
+        line.forget(self.speaker);
     }
 }
 
 /// No answer, or one that does not fit.
-fn is_worth_another_try(error: &Error, kind: ErrorKind) -> bool {
-    error.kind() == ErrorKind::Timeout || error.kind() == kind
-}
-
-/// How a parameter is written.
-pub(crate) struct Write {
-    exchange: Exchange,
-    /// By how much a number that the instrument repeats may differ from the one it was sent; if that is not said, one
-    /// part in a million.
-    within: Option<f64>,
-    /// Whether writing it starts something that the status tells of.
-    starts: bool,
-}
-
-impl Write {
-    /// The write of a parameter, if it can be written; `starts` for the main one.
-    pub(crate) fn of(parameter: &Parameter, starts: bool) -> Option<Self> {
-        let exchange = parameter.write.clone()?;
-        let within = parameter.tolerance;
-        Some(Write {
-            exchange,
-            within,
-            starts,
-        })
-    }
-
-    fn is_same(&self, sent: &Value, taken: &Value) -> bool {
-        match (sent.as_f64(), taken.as_f64()) {
-            (Some(sent), Some(taken)) => {
-                // The difference of two floats that lie as far apart as they may is sometimes a little more than that.
-                let within = self.within.map_or(1e-6 * sent.abs(), |within| within * 1.000_001);
-                (sent - taken).abs() <= within + 1e-12 * sent.abs()
-            }
-            _ => sent == taken,
-        }
-    }
+fn is_worth_another_try(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Timeout | ErrorKind::ReadFailed)
 }

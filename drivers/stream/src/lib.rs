@@ -35,6 +35,7 @@ mod instrument;
 mod line;
 mod manner;
 mod script;
+mod table;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -43,16 +44,15 @@ mod text;
 use std::time::Duration;
 
 use baton_plugin_api::{
-    Context, Device, Error, ErrorKind, FilePath, Host, Result, Shared, Table, Value, export_driver,
+    Device, Error, ErrorKind, FilePath, Host, Result, Shared, Table, export_driver,
     line::{Address, BadAddress, Limits, Traced, Transport},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use instrument::Instrument;
-use instrument::Write;
 use line::{Line, Uncancelled};
-use script::{Parameter, Script};
+use script::Script;
 
 /// Options of an instrument.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -71,11 +71,14 @@ pub struct Options {
     /// How long connecting may take, instead of what the instrument file says.
     #[schemars(extend("unit" = "s"), range(min = 0.001, max = 3600.0))]
     connect_timeout: Option<f64>,
+    /// What the instrument file leaves open in its `[settings]`: `{ channel = 2 }`.
+    #[serde(default)]
+    settings: file::Given,
 }
 
 impl Options {
     fn script(&self) -> Result<Script> {
-        let mut script = file::read(self.file.as_path())?;
+        let mut script = file::read(self.file.as_path(), &self.settings)?;
         if let Some(limit) = seconds(self.reply_timeout)? {
             script.manner.reply_timeout = limit;
         }
@@ -116,8 +119,8 @@ impl Device for Instrument {
         let transport = address
             .connect(&limits)
             .map_err(|error| Error::communication(format!("cannot connect to {address}: {error}")))?;
-        let line = Line::new(address.to_string(), Box::new(traced(transport, host)));
-        Instrument::open(Shared::new(line), 0, script, &Uncancelled::OPENING)
+        let line = Line::new(address.to_string(), Box::new(traced(transport, host.clone())));
+        Instrument::open(Shared::new(line), 0, script, host, &Uncancelled::OPENING)
     }
 
     fn table(table: &mut Table<Self>) {
@@ -126,67 +129,9 @@ impl Device for Instrument {
 
     fn table_for(options: &Options, table: &mut Table<Self>) -> Result<()> {
         options.address()?;
-        describe(options.script()?, table);
+        table::describe(options.script()?, table);
         Ok(())
     }
 }
 
 export_driver!(Instrument);
-
-/// Puts everything of a script into the table.
-fn describe(script: Script, table: &mut Table<Instrument>) {
-    let limit = script.longest_call();
-    table.doc(script.doc);
-    let main = script.parameters.iter().position(|p| p.main).unwrap_or(0);
-    for (index, parameter) in script.parameters.into_iter().enumerate() {
-        let write = Write::of(&parameter, index == main);
-        describe_parameter(parameter, write, limit, table);
-    }
-    for command in script.commands {
-        let exchange = command.exchange;
-        table
-            .command(command.name)
-            .doc(command.doc)
-            .timeout(limit)
-            .run(move |instrument: &mut Instrument, cx: &Context<'_>| instrument.run(&exchange, cx));
-    }
-    if let Some(query) = script.status {
-        table.status(move |instrument, cx| instrument.status(&query, cx));
-    }
-    if let Some(stop) = script.stop {
-        table.stop(move |instrument, cx| instrument.stop(&stop, cx));
-    }
-}
-
-fn describe_parameter(parameter: Parameter, write: Option<Write>, limit: Duration, table: &mut Table<Instrument>) {
-    let mut row = table
-        .parameter::<Value>(parameter.name)
-        .datatype(parameter.datatype)
-        .doc(parameter.doc)
-        .unit(parameter.unit)
-        .timeout(limit);
-    if parameter.main {
-        row = row.main();
-    }
-    if let Some((lower, upper)) = parameter.limits {
-        row = row.limits(lower..=upper);
-    }
-    if let Some(tolerance) = parameter.tolerance {
-        row = row.tolerance(tolerance);
-    }
-    if let Some(digits) = parameter.digits {
-        row = row.digits(digits);
-    }
-    if let Some(interval) = parameter.poll {
-        row = row.poll(interval);
-    }
-    if let Some(limit) = parameter.motion_timeout {
-        row = row.motion_timeout(limit);
-    }
-    if let Some(read) = parameter.read {
-        row = row.read(move |instrument, cx| instrument.read(&read, cx));
-    }
-    if let Some(write) = write {
-        row.write(move |instrument, value, cx| instrument.write(&write, &value, cx));
-    }
-}

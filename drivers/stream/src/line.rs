@@ -118,6 +118,7 @@ impl Line {
     }
 
     /// The same line, with several instruments on it. It is not connected anew because one of them is silent.
+    #[allow(dead_code, reason = "for controllers")]
     pub(crate) fn shared(self) -> Self {
         Line {
             is_shared: true,
@@ -136,6 +137,7 @@ impl Line {
     }
 
     /// Who was selected last, if that is sure.
+    #[allow(dead_code, reason = "for controllers")]
     pub(crate) fn selected(&mut self) -> &mut Option<Speaker> {
         &mut self.selected
     }

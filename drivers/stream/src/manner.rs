@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::template::find;
+use crate::template::{Notation, find};
 
 /// How a line is spoken, where an exchange says nothing else.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,7 @@ pub(crate) struct Turn {
     pub(crate) pause: Option<Duration>,
 }
 
+#[cfg(test)]
 impl Turn {
     /// Nothing in another way.
     pub(crate) const NONE: Turn = Turn {
@@ -50,8 +51,21 @@ pub(crate) enum ReplyEnd {
     Terminator(Vec<u8>),
     /// After so many bytes, all of which are part of it.
     Length(usize),
+    /// After as many bytes as it says itself.
+    Field(LengthField),
     /// When nothing has come for so long.
     Silence(Duration),
+}
+
+/// The place in a reply that says how long it is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LengthField {
+    /// Byte of the reply at which it begins, from 0.
+    pub(crate) at: usize,
+    /// How it is written; of a certain size.
+    pub(crate) notation: Notation,
+    /// What has to be added for the length of the whole reply.
+    pub(crate) plus: i64,
 }
 
 /// A whole reply within what has come in.
@@ -88,6 +102,7 @@ impl ReplyEnd {
                 }))
             }
             ReplyEnd::Length(length) => Ok(whole(*length)),
+            ReplyEnd::Field(field) => Ok(field.length(received)?.and_then(whole)),
             ReplyEnd::Silence(_) => Ok(None),
         }
     }
@@ -97,8 +112,33 @@ impl ReplyEnd {
         match self {
             ReplyEnd::Terminator(terminator) => format!("with {}", crate::text::show(terminator)),
             ReplyEnd::Length(length) => format!("after {length} bytes"),
+            ReplyEnd::Field(_) => "after as many bytes as it says".to_owned(),
             ReplyEnd::Silence(silence) => format!("with a silence of {silence:?}"),
         }
+    }
+}
+
+/// Longest reply, in bytes, that a length within it may ask for.
+const MOST_REPLY: i128 = 64 * 1024;
+
+impl LengthField {
+    /// The length of the whole reply, once the field has come.
+    fn length(&self, received: &[u8]) -> Result<Option<usize>, String> {
+        let size = self.notation.size().unwrap_or(0);
+        let end = self.at + size;
+        let Some(field) = received.get(self.at..end) else {
+            return Ok(None);
+        };
+        let show = || crate::text::show(field);
+        let number = self
+            .notation
+            .whole(field)
+            .ok_or_else(|| format!("{} where the length of the reply is due", show()))?;
+        let length = number + i128::from(self.plus);
+        if length < end as i128 || length > MOST_REPLY {
+            return Err(format!("a reply of {length} bytes ({} says so)", show()));
+        }
+        Ok(usize::try_from(length).ok())
     }
 }
 
@@ -122,6 +162,8 @@ impl Manner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::template::{NumberFormat, Order, Radix, Raw, RawKind};
+
     fn cut(end: &ReplyEnd, received: &[u8]) -> Result<Option<(usize, usize)>, String> {
         Ok(end.cut(received, 0)?.map(|cut| (cut.reply, cut.taken)))
     }
@@ -135,5 +177,37 @@ mod tests {
         assert_eq!(cut(&ReplyEnd::Length(3), b"ab"), Ok(None));
         assert_eq!(cut(&ReplyEnd::Length(3), b"abcd"), Ok(Some((3, 3))));
         assert_eq!(cut(&ReplyEnd::Silence(Duration::from_millis(20)), b"abcd"), Ok(None));
+    }
+
+    #[test]
+    fn a_reply_that_says_its_length_is_believed_within_reason() {
+        let binary = ReplyEnd::Field(LengthField {
+            at: 1,
+            notation: Notation::Raw(Raw {
+                kind: RawKind::Unsigned,
+                bytes: 2,
+                order: Order::Big,
+            }),
+            plus: 4,
+        });
+        assert_eq!(cut(&binary, b"\x02\x00"), Ok(None));
+        assert_eq!(cut(&binary, b"\x02\x00\x02abc"), Ok(Some((6, 6))));
+        assert_eq!(
+            cut(&binary, b"\x02\xff\xffabc"),
+            Err("a reply of 65539 bytes (`\\xff\\xff` says so)".into())
+        );
+        let mut digits = NumberFormat::plain(Radix::Decimal);
+        digits.width = 2;
+        let text = ReplyEnd::Field(LengthField {
+            at: 0,
+            notation: Notation::Text(digits),
+            plus: 2,
+        });
+        assert_eq!(cut(&text, b"03abcd"), Ok(Some((5, 5))));
+        assert_eq!(
+            cut(&text, b"x3abc"),
+            Err("`x3` where the length of the reply is due".into())
+        );
+        assert_eq!(cut(&text, b"-2"), Err("a reply of 0 bytes (`-2` says so)".into()));
     }
 }

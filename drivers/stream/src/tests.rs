@@ -266,10 +266,10 @@ fn a_broken_file_comes_with_all_its_diagnostics() {
         Some(&broken),
         "127.0.0.1:1",
         expect![[r#"
-        WrongType: DIR/motor.toml:14:33: error: unknown placeholder `{:q}`
-        DIR/motor.toml:14:33: error: unknown placeholder `{:q}`
-        DIR/motor.toml:15:42: error: unknown placeholder `{:q}`
-        DIR/motor.toml:19:11: error: `status` is a name that the host needs itself"#]],
+            WrongType: DIR/motor.toml:14:33: error: the placeholder is for text, and this is a number
+            DIR/motor.toml:14:33: error: the placeholder is for text, and this is a number
+            DIR/motor.toml:15:42: error: the placeholder is for text, and this is a number
+            DIR/motor.toml:19:11: error: `status` is a name that the host needs itself"#]],
     );
     check_open(
         None,

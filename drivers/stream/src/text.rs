@@ -9,12 +9,16 @@ pub(crate) fn encode_char(c: char, encoding: Encoding) -> Option<Vec<u8>> {
     match encoding {
         Encoding::Utf8 => Some(c.to_string().into_bytes()),
         Encoding::Ascii => c.is_ascii().then(|| vec![c as u8]),
+        Encoding::Bytes => c.is_ascii().then(|| vec![c as u8]),
         Encoding::Latin1 => u8::try_from(u32::from(c)).ok().map(|byte| vec![byte]),
     }
 }
 
 /// The bytes of a text, or the first character that the encoding does not have.
 pub(crate) fn encode(text: &str, encoding: Encoding) -> Result<Vec<u8>, char> {
+    if encoding == Encoding::Bytes {
+        return unescape(text);
+    }
     let mut bytes = Vec::with_capacity(text.len());
     for c in text.chars() {
         bytes.extend(encode_char(c, encoding).ok_or(c)?);
@@ -28,7 +32,35 @@ pub(crate) fn decode(bytes: &[u8], encoding: Encoding) -> Option<String> {
         Encoding::Ascii if !bytes.is_ascii() => None,
         Encoding::Latin1 => Some(bytes.iter().copied().map(char::from).collect()),
         Encoding::Utf8 | Encoding::Ascii => String::from_utf8(bytes.to_vec()).ok(),
+        Encoding::Bytes => Some(bytes.iter().map(|byte| escape(*byte)).collect()),
     }
+}
+
+/// A byte as text that says which: what can be seen is itself.
+fn escape(byte: u8) -> String {
+    match byte {
+        b'\\' => "\\\\".to_owned(),
+        b' '..=b'~' => char::from(byte).to_string(),
+        byte => format!("\\x{byte:02x}"),
+    }
+}
+
+/// The bytes that a text of [`escape`]s says, or the first character that is none of them.
+fn unescape(text: &str) -> Result<Vec<u8>, char> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let hex = rest.strip_prefix("\\x").and_then(|rest| rest.get(..2));
+        let byte = match hex.filter(|hex| !hex.starts_with('+')) {
+            Some(hex) => u8::from_str_radix(hex, 16).ok().map(|byte| (byte, 4)),
+            None if rest.starts_with("\\\\") => Some((b'\\', 2)),
+            None => Some((c as u8, 1)).filter(|_| c.is_ascii() && c != '\\'),
+        };
+        let (byte, length) = byte.ok_or(c)?;
+        bytes.push(byte);
+        rest = &rest[length..];
+    }
+    Ok(bytes)
 }
 
 /// Most bytes of a line that a message quotes.
@@ -73,6 +105,8 @@ pub(crate) fn show_value(value: &Value) -> String {
         Value::Int(n) => n.to_string(),
         // The form that turns to an exponent where a number becomes long.
         Value::Float(x) => format!("{x:?}"),
+        Value::Bool(b) => b.to_string(),
+        Value::Array(array) if array.element_type() == baton_plugin_api::ElementType::U8 => show(array.bytes()),
         other => other.noun().to_owned(),
     }
 }
@@ -107,5 +141,10 @@ mod tests {
         assert_eq!(decode(b"\xb0C", Encoding::Latin1).as_deref(), Some("°C"));
         assert_eq!(decode(b"\xb0C", Encoding::Utf8), None);
         assert_eq!(decode("°C".as_bytes(), Encoding::Ascii), None);
+        assert_eq!(decode(b"a\\\x02\xff", Encoding::Bytes).as_deref(), Some(r"a\\\x02\xff"));
+        assert_eq!(encode(r"a\\\x02\xff", Encoding::Bytes), Ok(b"a\\\x02\xff".to_vec()));
+        for (wrong, c) in [("µ", 'µ'), (r"\q", '\\'), (r"\x0", '\\'), ("\\", '\\')] {
+            assert_eq!(encode(wrong, Encoding::Bytes), Err(c), "{wrong}");
+        }
     }
 }

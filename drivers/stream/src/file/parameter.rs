@@ -1,23 +1,84 @@
-//! Parameters.
+//! Parameters, and the questions that several of them share.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use baton_plugin_api::Datatype;
+use serde_json::Number as JsonNumber;
 
 use super::{
-    Kind, ParameterEntry, ReadEntry, WriteEntry,
+    Kind, ParameterEntry, ReadEntry, ReadingEntry, WriteEntry,
     reader::Reader,
-    talk::collect,
-    templates::{Role, Subject},
-    values::enumeration,
+    subjects::Subject,
+    talk::{PLAIN, collect},
+    templates::{Role, Scope},
 };
 use crate::{
-    script::{Exchange, Parameter},
-    template::{Codec, NumberFormat},
+    script::{Exchange, Parameter, Source},
+    template::{Codec, Notation},
 };
 
+/// A parameter, and the exchange of its own that reads it.
+pub(super) struct Draft {
+    pub(super) parameter: Parameter,
+    read: Option<Arc<Exchange>>,
+}
+
 impl Reader<'_> {
-    pub(super) fn parameters(&mut self) -> Option<Vec<Parameter>> {
+    /// What the name of each parameter stands for; before anything that may have such a name in it.
+    pub(super) fn read_subjects(&mut self) {
+        for name in self.keys(&["parameters"]) {
+            let entry: Option<ParameterEntry> = self.part(&["parameters", name]);
+            let Some(entry) = entry else {
+                // So that what names it is not wrong, too.
+                self.subjects.push((name.to_owned(), PLAIN));
+                continue;
+            };
+            let default = if entry.values.is_some() {
+                Kind::Enum
+            } else {
+                Kind::Number
+            };
+            let kind = entry.kind.unwrap_or(default);
+            let scale = (entry.scale.as_ref(), entry.offset.as_ref());
+            let subject = self.subject(&["parameters", name], kind, entry.values.as_ref(), scale);
+            self.subjects.push((name.to_owned(), subject));
+        }
+    }
+
+    /// The questions that several parameters share.
+    pub(super) fn readings(&mut self) -> Option<Vec<Arc<Exchange>>> {
+        let mut readings = Some(Vec::new());
+        for name in self.keys(&["readings"]) {
+            let entry: Option<ReadingEntry> = self.part(&["readings", name]);
+            let reading = entry.and_then(|entry| self.reading(name, &entry));
+            collect(&mut readings, reading.map(Arc::new));
+        }
+        readings
+    }
+
+    fn reading(&mut self, name: &str, entry: &ReadingEntry) -> Option<Exchange> {
+        let path = ["readings", name];
+        // With bits, the whole number is a value of its own.
+        let number = Subject::plain(Kind::Integer);
+        let (role, own) = match &entry.bits {
+            Some(_) => (Role::Answer, &number),
+            None => (Role::Telling, &PLAIN),
+        };
+        let mut exchange = self.exchange(
+            &path,
+            (&entry.send, (Role::Question, Scope::of(&PLAIN))),
+            (Some(&entry.expect), (role, Scope::of(own))),
+            &entry.manners(),
+        )?;
+        exchange.bits = self.bits(&path, entry.bits.as_ref(), exchange.expect.as_ref())?;
+        if exchange.tells().next().is_none() {
+            let error = self.error(&["readings", name, "expect"], "no parameter gets its value from here");
+            self.push(error.help("put their names in the places of the values: `\"{voltage:f},{current:f}\"`"));
+            return None;
+        }
+        Some(exchange)
+    }
+
+    pub(super) fn parameters(&mut self) -> Option<Vec<Draft>> {
         let mut parameters = Some(Vec::new());
         let mut main: Option<&str> = None;
         for name in self.keys(&["parameters"]) {
@@ -43,111 +104,107 @@ impl Reader<'_> {
         self.push(error.help("an instrument is about one thing: leave one `main = true`"));
     }
 
-    fn parameter(&mut self, name: &str, entry: ParameterEntry) -> Option<Parameter> {
+    fn parameter(&mut self, name: &str, entry: ParameterEntry) -> Option<Draft> {
         let path = ["parameters", name];
         let before = self.found.len();
-        let default = if entry.values.is_some() {
-            Kind::Enum
-        } else {
-            Kind::Number
-        };
-        let subject = Subject {
-            kind: entry.kind.unwrap_or(default),
-            members: Vec::new(),
-        };
-        let members = self.members(&path, subject.kind, entry.values.as_ref());
-        let subject = Subject { members, ..subject };
-        self.check_facts(&path, subject.kind, &entry);
-        if entry.read.is_none() && entry.write.is_none() {
-            let error = self.key_error(&path, format!("`{name}` can neither be read nor written"));
-            self.push(error.help("say how: `read = { send = \"…\", expect = \"{}\" }`"));
-        }
-        let read = entry.read.as_ref().and_then(|read| self.read(&path, read, &subject));
-        let write = entry
-            .write
-            .as_ref()
-            .and_then(|write| self.write(&path, write, &subject));
-        let tolerance = self.tolerance(&path, subject.kind, &entry, write.as_ref());
-        if self.found.len() > before {
-            return None;
-        }
-        let precision = |exchange: &Option<Exchange>, sent: bool| {
-            let exchange = exchange.as_ref()?;
-            let format = if sent {
-                Some(&exchange.send)
-            } else {
-                exchange.expect.as_ref()
-            };
-            number(format?.codec()?)?.precision
-        };
-        Some(Parameter {
-            name: name.to_owned(),
-            doc: entry.doc.unwrap_or_default(),
-            datatype: datatype(&subject),
-            unit: entry.unit.unwrap_or_default(),
-            main: entry.main,
-            limits: entry.limits,
-            tolerance,
-            poll: entry.poll.map(Duration::from_secs_f64),
-            motion_timeout: entry.motion_timeout.map(Duration::from_secs_f64),
-            digits: entry.digits.or(precision(&read, false)).or(precision(&write, true)),
-            read,
-            write,
-        })
-    }
-
-    fn read(&mut self, path: &[&str], entry: &ReadEntry, subject: &Subject) -> Option<Exchange> {
-        let path = [path, &["read"]].concat();
-        let subject = self.overridden(&path, entry.values.as_ref(), subject);
-        let send = self.format(&[&path[..], &["send"]].concat(), &entry.send, Role::Question, &subject);
-        let expect = self.format(
-            &[&path[..], &["expect"]].concat(),
-            &entry.expect,
-            Role::Answer,
-            &subject,
-        );
-        Some(Exchange {
-            send: send?,
-            expect: Some(expect?),
-        })
-    }
-
-    fn write(&mut self, path: &[&str], entry: &WriteEntry, subject: &Subject) -> Option<Exchange> {
-        let path = [path, &["write"]].concat();
-        let subject = self.overridden(&path, entry.values.as_ref(), subject);
-        let send = self.format(&[&path[..], &["send"]].concat(), &entry.send, Role::Order, &subject);
-        let expect = match &entry.expect {
-            None => Some(None),
-            Some(expect) => self
-                .format(&[&path[..], &["expect"]].concat(), expect, Role::Echo, &subject)
-                .map(Some),
-        };
-        Some(Exchange {
-            send: send?,
-            expect: expect?,
-        })
-    }
-
-    /// What only numbers have, and what has to be in order.
-    fn check_facts(&mut self, path: &[&str], kind: Kind, entry: &ParameterEntry) {
+        let subject = self.subjects.iter().find(|(known, _)| known == name)?.1.clone();
         let facts = [
             ("unit", entry.unit.is_some()),
             ("limits", entry.limits.is_some()),
             ("tolerance", entry.tolerance.is_some()),
             ("digits", entry.digits.is_some()),
         ];
+        self.check_numbers(&path, subject.kind, &facts);
+        self.check_limits(&path, subject.kind, entry.limits.as_ref());
+        if entry.read.is_none() && entry.write.is_none() && !self.told().contains(name) {
+            let error = self.key_error(&path, format!("`{name}` can neither be read nor written"));
+            let help = format!(
+                "say how, `read = {{ send = \"…\", expect = \"{{}}\" }}`, or put `{{{name}}}` into another's `expect`"
+            );
+            self.push(error.help(help));
+        }
+        let read = entry.read.as_ref().and_then(|read| self.read(&path, read, &subject));
+        let write = entry
+            .write
+            .as_ref()
+            .and_then(|write| self.write(&path, write, &subject));
+        let tolerance = self.tolerance(&path, &subject, &entry, write.as_ref());
+        if self.found.len() > before {
+            return None;
+        }
+        let precision = |exchange: Option<&Exchange>, sent: bool| {
+            let exchange = exchange?;
+            let format = if sent {
+                Some(&exchange.send)
+            } else {
+                exchange.expect.as_ref()
+            };
+            digits(format?.codec()?)
+        };
+        let digits = precision(read.as_ref(), false).or(precision(write.as_ref(), true));
+        let limits = entry.limits.as_ref();
+        let parameter = Parameter {
+            name: name.to_owned(),
+            doc: entry.doc.unwrap_or_default(),
+            datatype: subject.datatype(),
+            unit: entry.unit.unwrap_or_default(),
+            main: entry.main,
+            limits: limits.and_then(|(lower, upper)| Some((lower.as_f64()?, upper.as_f64()?))),
+            whole_limits: limits.and_then(|(lower, upper)| Some((lower.as_i64()?, upper.as_i64()?))),
+            tolerance,
+            poll: entry.poll.map(Duration::from_secs_f64),
+            motion_timeout: entry.motion_timeout.map(Duration::from_secs_f64),
+            digits: entry.digits.or(digits),
+            read: None,
+            write,
+        };
+        let read = read.map(Arc::new);
+        Some(Draft { parameter, read })
+    }
+
+    fn read(&mut self, path: &[&str], entry: &ReadEntry, subject: &Subject) -> Option<Exchange> {
+        let path = [path, &["read"]].concat();
+        let subject = self.overridden(&path, entry.values.as_ref(), subject);
+        let mut exchange = self.exchange(
+            &path,
+            (&entry.send, (Role::Question, Scope::of(&subject))),
+            (Some(&entry.expect), (Role::Answer, Scope::of(&subject))),
+            &entry.manners(),
+        )?;
+        exchange.bits = self.bits(&path, entry.bits.as_ref(), exchange.expect.as_ref())?;
+        Some(exchange)
+    }
+
+    fn write(&mut self, path: &[&str], entry: &WriteEntry, subject: &Subject) -> Option<Exchange> {
+        let path = [path, &["write"]].concat();
+        let subject = self.overridden(&path, entry.values.as_ref(), subject);
+        self.exchange(
+            &path,
+            (&entry.send, (Role::Order, Scope::of(&subject))),
+            (entry.expect.as_deref(), (Role::Echo, Scope::of(&subject))),
+            &entry.manners(),
+        )
+    }
+
+    /// What only numbers have.
+    pub(super) fn check_numbers(&mut self, path: &[&str], kind: Kind, facts: &[(&str, bool)]) {
         let is_number = matches!(kind, Kind::Number | Kind::Integer);
         for (fact, _) in facts.iter().filter(|(_, given)| *given && !is_number) {
             let error = self.key_error(&[path, &[fact]].concat(), format!("only a number has `{fact}`"));
             self.push(error.help("leave it out"));
         }
-        let Some((lower, upper)) = entry.limits else { return };
+    }
+
+    /// Limits have to be in order.
+    pub(super) fn check_limits(&mut self, path: &[&str], kind: Kind, limits: Option<&(JsonNumber, JsonNumber)>) {
+        let Some((lower, upper)) = limits else { return };
         let here = [path, &["limits"]].concat();
-        if lower > upper {
+        let numbers = (lower.as_f64().unwrap_or(0.0), upper.as_f64().unwrap_or(0.0));
+        if numbers.0 > numbers.1 {
             let error = self.error(&here, "the limits are reversed");
             self.push(error.help(format!("the smaller one comes first: `[{upper}, {lower}]`")));
         }
-        if kind == Kind::Integer && (lower.fract() != 0.0 || upper.fract() != 0.0) {
+        if kind == Kind::Integer && (numbers.0.fract() != 0.0 || numbers.1.fract() != 0.0) {
             let error = self.error(&here, "the limits of an integer are whole numbers");
             self.push(error.help("write whole numbers, or `type = \"number\"`"));
         }
@@ -157,17 +214,18 @@ impl Reader<'_> {
     fn tolerance(
         &mut self,
         path: &[&str],
-        kind: Kind,
+        subject: &Subject,
         entry: &ParameterEntry,
         write: Option<&Exchange>,
     ) -> Option<f64> {
-        if entry.tolerance.is_some() || kind != Kind::Number {
+        if entry.tolerance.is_some() || subject.kind != Kind::Number {
             return entry.tolerance;
         }
-        entry.read.as_ref()?;
-        let format = number(write?.send.codec()?)?;
-        let most = entry.limits.map(|(lower, upper)| lower.abs().max(upper.abs()));
-        let rounding = format.rounding(most);
+        let notation = write?.send.codec()?.notation()?;
+        let limits = entry.limits.as_ref();
+        let most = limits.map(|(lower, upper)| [lower, upper].map(|at| at.as_f64().unwrap_or(0.0).abs()));
+        let most = most.map(|[lower, upper]| lower.max(upper) / subject.scale.factor.abs());
+        let rounding = notation.rounding(most);
         if rounding.is_none() {
             let error = self.error(
                 &[path, &["write", "send"]].concat(),
@@ -176,22 +234,51 @@ impl Reader<'_> {
             self.push(error.help("with an exponent it depends on the number: add `tolerance`, or `limits`"));
         }
         // Where all digits are sent, the host's own measure is the right one.
-        rounding.filter(|rounding| *rounding > 0.0)
+        let rounding = rounding.filter(|rounding| *rounding > 0.0)?;
+        Some(match subject.scale.factor.abs() {
+            1.0 => rounding,
+            factor => rounding * factor,
+        })
     }
 }
 
-fn number(codec: &Codec) -> Option<&NumberFormat> {
-    match codec {
-        Codec::Number(format) | Codec::Integer(format) => Some(format),
-        Codec::Text | Codec::Enum(_) => None,
-    }
+/// Says where each parameter is read from: its own exchange, one that tells it with other things, or nowhere.
+pub(super) fn connect(drafts: Vec<Draft>, readings: &[Arc<Exchange>], told: &[String]) -> Vec<Parameter> {
+    let own: Vec<Arc<Exchange>> = drafts.iter().filter_map(|draft| draft.read.clone()).collect();
+    let shared: Vec<&Arc<Exchange>> = readings.iter().chain(&own).collect();
+    let source = |draft: &Draft| {
+        let name = draft.parameter.name.as_str();
+        if let Some(exchange) = &draft.read {
+            let exchange = Arc::clone(exchange);
+            return Some(Source::Asked { exchange, own: true });
+        }
+        let telling = shared.iter().find(|exchange| exchange.tells().any(|told| told == name));
+        match telling {
+            Some(exchange) => Some(Source::Asked {
+                exchange: Arc::clone(exchange),
+                own: false,
+            }),
+            None => told.iter().any(|told| told == name).then_some(Source::Told),
+        }
+    };
+    let sources: Vec<Option<Source>> = drafts.iter().map(source).collect();
+    let connected = drafts.into_iter().zip(sources);
+    connected
+        .map(|(draft, read)| Parameter {
+            read,
+            ..draft.parameter
+        })
+        .collect()
 }
 
-fn datatype(subject: &Subject) -> Datatype {
-    match subject.kind {
-        Kind::Number => Datatype::Float,
-        Kind::Integer => Datatype::ANY_INT,
-        Kind::Text => Datatype::ANY_TEXT,
-        Kind::Enum => enumeration(&subject.members),
+/// Digits after the point that a value has by its format, if that says.
+fn digits(codec: &Codec) -> Option<u8> {
+    let Codec::Number(notation, scale) = codec else {
+        return codec.notation().and_then(Notation::precision);
+    };
+    match notation.precision() {
+        Some(precision) => scale.digits(precision),
+        None if notation.is_whole() => scale.digits(0).filter(|digits| *digits > 0),
+        None => None,
     }
 }

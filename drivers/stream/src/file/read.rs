@@ -1,6 +1,6 @@
 //! From a file to a script, or to everything that is wrong in it.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use baton_plugin_api::{
     Error, ErrorKind, Result,
@@ -9,52 +9,62 @@ use baton_plugin_api::{
 };
 
 use super::{
-    About, InstrumentFile, LineEntry, Talk, TerminatorEntry, quantity,
-    reader::{Ends, Reader},
+    About, InstrumentFile, Talk, parameter, quantity,
+    reader::{Given, Reader},
+    talk::PLAIN,
+    templates::Scope,
 };
-use crate::{
-    manner::{Manner, ReplyEnd},
-    script::Script,
-    template,
-};
+use crate::script::{Script, Source as ReadFrom};
 
-const REPLY_TIMEOUT: f64 = 1.0;
-const CONNECT_TIMEOUT: f64 = 3.0;
-
-/// Reads an instrument file.
+/// Reads an instrument file, with what the lab's config gives for its settings.
 ///
 /// # Errors
 /// If it cannot be read at all, or everything that is wrong in it, as diagnostics in the error's detail.
-pub(crate) fn read(path: &Path) -> Result<Script> {
+pub(crate) fn read(path: &Path, given: &Given) -> Result<Script> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         let message = format!("cannot read the instrument file {name}: {error}");
         Error::new(ErrorKind::WrongType, message)
     })?;
-    read_source(&Source::new(name, text)).map_err(|found| diagnostic::to_error(&found))
+    read_source(&Source::new(name, text), given).map_err(|wrong| match wrong {
+        Wrong::File(found) => diagnostic::to_error(&found),
+        Wrong::Given(error) => error,
+    })
+}
+
+/// Why a file was not read.
+#[derive(Debug)]
+pub(crate) enum Wrong {
+    /// Everything that is wrong in it, in its order.
+    File(Vec<Diagnostic>),
+    /// What the lab's config gives does not belong to it.
+    Given(Error),
 }
 
 /// Reads the text of an instrument file.
 ///
 /// # Errors
-/// Everything that is wrong in it, in the order of the file.
-pub(super) fn read_source(source: &Source) -> Result<Script, Vec<Diagnostic>> {
+/// Everything that is wrong.
+pub(crate) fn read_source(source: &Source, given: &Given) -> Result<Script, Wrong> {
     let (tree, mut found) = source.parse_recoverable();
     if !found.is_empty() {
         // What is missing or odd after a slip of the pen is a consequence of it; so is the same again at the same place.
         found.dedup();
-        return Err(found);
+        return Err(Wrong::File(found));
     }
     let mut checked = tree.check(&schemars::schema_for!(InstrumentFile));
     found.extend(quantity::resolve(&tree, &mut checked));
-    let mut reader = Reader::new(&tree, &checked);
+    let mut reader = Reader::new(&tree, &checked, given);
+    if let Some(error) = reader.unknown_setting() {
+        return Err(Wrong::Given(error));
+    }
     let script = reader.script();
     found.append(&mut reader.found);
     found.extend(checked.into_diagnostics());
     found.sort_by_key(|d| d.place.as_ref().map_or(0, |place| place.span.start));
     match script {
         Some(script) if found.is_empty() => Ok(script),
-        _ => Err(found),
+        _ => Err(Wrong::File(found)),
     }
 }
 
@@ -62,76 +72,108 @@ impl Reader<'_> {
     /// Reads the whole file. `None` only if something wrong was found.
     fn script(&mut self) -> Option<Script> {
         let line = self.line();
+        self.read_settings();
+        self.read_subjects();
         let about: Option<About> = self.part(&["instrument"]);
-        let init = self.init();
+        let init = self.talks("init");
+        let exit = self.talks("exit");
         self.names();
-        let parameters = self.parameters();
+        let readings = self.readings();
+        let drafts = self.parameters();
         let commands = self.commands();
         let stop: Option<Talk> = self.part(&["stop"]);
-        let stop = stop.map(|talk| self.talk(&["stop"], &talk.send, talk.expect.as_deref()));
+        let stop = stop.map(|talk| self.talk(&["stop"], &talk, Scope::of(&PLAIN)));
         let status = self.status(stop.is_some());
+        let errors: Option<InstrumentErrors> = self.part(&["errors"]).or_else(|| Some(InstrumentErrors::new()));
+        let errors = errors.and_then(|errors| self.troubles(&["errors"], &errors));
+        let error_query = self.error_query();
+        let unsolicited = self.unsolicited();
         let (manner, connect_timeout) = line?;
-        Some(Script {
+        let (readings, mut drafts) = (readings?, drafts?);
+        let mut script = Script {
             doc: about?.sentence(),
             manner,
             connect_timeout,
-            encoding: self.ends.encoding,
             init: init?,
-            parameters: parameters?,
+            exit: exit?,
+            parameters: Vec::new(),
             commands: commands?,
             status: status?,
             stop: match stop {
                 Some(stop) => Some(stop?),
                 None => None,
             },
-        })
+            errors: errors?,
+            error_query: error_query?,
+            unsolicited: unsolicited?,
+        };
+        let told = told(&script, &drafts);
+        script.parameters = parameter::connect(std::mem::take(&mut drafts), &readings, &told);
+        self.check_sources(&script);
+        self.found.is_empty().then_some(script)
     }
 
-    fn line(&mut self) -> Option<(Manner, Duration)> {
-        let line: LineEntry = self.part(&["line"])?;
-        self.ends.encoding = line.encoding;
-        let (send, reply) = match line.terminator {
-            TerminatorEntry::Both(both) => {
-                let bytes = self.terminator(&["line", "terminator"], &both, true)?;
-                (bytes.clone(), bytes)
+    /// What is needed to ask for something must not need that itself; and what tells that the instrument is busy has to be
+    /// known.
+    fn check_sources(&mut self, script: &Script) {
+        for parameter in &script.parameters {
+            let mut way = vec![parameter.name.as_str()];
+            if self.exists(&["parameters", &parameter.name, "read"]) && leads_back(script, &mut way) {
+                let error = self.error(
+                    &["parameters", &parameter.name, "read", "send"],
+                    "this question needs its own answer",
+                );
+                self.push(error.help(format!("the way back: {}", way.join(" → "))));
             }
-            TerminatorEntry::Each(each) => (
-                self.terminator(&["line", "terminator", "send"], &each.send, false)?,
-                self.terminator(&["line", "terminator", "reply"], &each.reply, true)?,
-            ),
-        };
-        self.ends = Ends {
-            encoding: line.encoding,
-            send: send.clone(),
-            reply: reply.clone(),
-        };
-        let manner = Manner {
-            send_terminator: send,
-            reply_end: ReplyEnd::Terminator(reply),
-            reply_timeout: Duration::from_secs_f64(line.reply_timeout.unwrap_or(REPLY_TIMEOUT)),
-            char_timeout: None,
-            pause: Duration::ZERO,
-            echo: false,
-            retries: 0,
-        };
-        let connect_timeout = Duration::from_secs_f64(line.connect_timeout.unwrap_or(CONNECT_TIMEOUT));
-        Some((manner, connect_timeout))
-    }
-
-    fn terminator(&mut self, path: &[&str], text: &str, ends_replies: bool) -> Option<Vec<u8>> {
-        match template::literal(text, self.ends.encoding) {
-            Ok(bytes) if bytes.is_empty() && ends_replies => {
-                let error = self.error(path, "a reply has to end with something");
-                self.push(error.help("most instruments end their lines with \"\\r\\n\", \"\\n\" or \"\\r\""));
-                None
-            }
-            Ok(bytes) => Some(bytes),
-            Err(slips) => {
-                self.push_slips(path, slips);
-                None
+        }
+        if let Some(status) = &script.status {
+            for (name, _) in &status.busy_while {
+                if script.parameter(name).is_some_and(|parameter| parameter.read.is_none()) {
+                    let error = self.key_error(&["status", "busy_while", name], format!("`{name}` cannot be read"));
+                    self.push(error.help(format!("say how under `[parameters.{name}]`")));
+                }
             }
         }
     }
+}
+
+type InstrumentErrors = std::collections::BTreeMap<String, super::TroubleEntry>;
+
+/// The parameters whose values come with something else than a question of their own.
+fn told(script: &Script, drafts: &[parameter::Draft]) -> Vec<String> {
+    let writes = drafts.iter().filter_map(|draft| draft.parameter.write.as_ref());
+    let commands = script.commands.iter().map(|command| &command.exchange);
+    let status = script.status.iter().filter_map(|status| status.read.as_deref());
+    let exchanges = writes.chain(commands).chain(status).chain(&script.stop);
+    let unasked = script
+        .unsolicited
+        .iter()
+        .flat_map(|unsolicited| unsolicited.expect.others());
+    exchanges
+        .flat_map(|exchange| exchange.tells())
+        .chain(unasked)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Whether the questions on the way, each of which needs the next, come back to the one that it began with.
+fn leads_back<'s>(script: &'s Script, way: &mut Vec<&'s str>) -> bool {
+    let last = way.last().and_then(|last| script.parameter(last));
+    let Some(ReadFrom::Asked { exchange, .. }) = last.and_then(|last| last.read.as_ref()) else {
+        return false;
+    };
+    for need in exchange.send.others() {
+        let is_first = way.first() == Some(&need);
+        if !is_first && way.contains(&need) {
+            continue;
+        }
+        way.push(need);
+        if is_first || leads_back(script, way) {
+            return true;
+        }
+        way.pop();
+    }
+    false
 }
 
 impl About {

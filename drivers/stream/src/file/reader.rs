@@ -1,15 +1,23 @@
 //! The file while it is being read: its parts, and the places of what is wrong.
 
-use std::ops::Range;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use baton_plugin_api::{
+    Value,
     diagnostic::{Diagnostic, Place},
     source::{Checked, Tree},
 };
 use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
 
-use super::Encoding;
-use crate::template::Slip;
+use super::{Encoding, subjects::Subject};
+use crate::{
+    manner::ReplyEnd,
+    template::{self, Slip, Whose},
+};
 
 /// A checked file, and what was found wrong so far.
 pub(super) struct Reader<'f> {
@@ -17,6 +25,12 @@ pub(super) struct Reader<'f> {
     checked: &'f Checked,
     /// What `[line]` says that matters to every line.
     pub(super) ends: Ends,
+    /// What the name of each parameter stands for.
+    pub(super) subjects: Vec<(String, Subject)>,
+    /// What the name of each setting stands for, and its value; `None` if something is wrong with it.
+    pub(super) settings: Vec<(String, Option<(Subject, Value)>)>,
+    /// What the lab's config gives for the settings.
+    pub(super) given: &'f Given,
     pub(super) found: Vec<Diagnostic>,
 }
 
@@ -25,15 +39,26 @@ pub(super) struct Reader<'f> {
 pub(super) struct Ends {
     pub(super) encoding: Encoding,
     pub(super) send: Vec<u8>,
+    /// Empty if it is not a terminator that ends replies.
     pub(super) reply: Vec<u8>,
+    /// Where replies end, if `[line]` says so.
+    pub(super) default: Option<ReplyEnd>,
+    /// Whether `[line]` was understood.
+    pub(super) is_known: bool,
 }
 
+/// What the lab's config gives for the settings of an instrument file.
+pub(crate) type Given = BTreeMap<String, Json>;
+
 impl<'f> Reader<'f> {
-    pub(super) fn new(tree: &'f Tree, checked: &'f Checked) -> Self {
+    pub(super) fn new(tree: &'f Tree, checked: &'f Checked, given: &'f Given) -> Self {
         Reader {
             tree,
             checked,
             ends: Ends::default(),
+            subjects: Vec::new(),
+            settings: Vec::new(),
+            given,
             found: Vec::new(),
         }
     }
@@ -53,6 +78,13 @@ impl<'f> Reader<'f> {
     /// Whether the file has something at a path.
     pub(super) fn exists(&self, path: &[&str]) -> bool {
         self.tree.get(path).is_some()
+    }
+
+    /// The parameters that get a value from wherever something comes from the instrument.
+    pub(super) fn told(&self) -> BTreeSet<String> {
+        let mut told = BTreeSet::new();
+        collect_told(&self.checked.value, self.ends.encoding, &mut told);
+        told
     }
 
     /// The keys of a table, in the order of the file.
@@ -101,6 +133,25 @@ impl<'f> Reader<'f> {
                 Some(help) => error.help(help),
                 None => error,
             });
+        }
+    }
+}
+
+/// Names of parameters in everything that is expected, and those of bits.
+fn collect_told(json: &Json, encoding: Encoding, told: &mut BTreeSet<String>) {
+    let Json::Object(map) = json else { return };
+    for (key, value) in map {
+        match (key.as_str(), value) {
+            ("expect", Json::String(text)) => {
+                let template = template::parse(text, encoding).ok();
+                let placeholders = template.iter().flat_map(|template| template.placeholders());
+                told.extend(placeholders.filter_map(|placeholder| match &placeholder.whose {
+                    Whose::Of(name) => Some(name.clone()),
+                    _ => None,
+                }));
+            }
+            ("bits", Json::Object(bits)) => told.extend(bits.keys().cloned()),
+            (_, value) => collect_told(value, encoding, told),
         }
     }
 }

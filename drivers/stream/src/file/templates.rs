@@ -1,42 +1,78 @@
-//! `send` and `expect` where they stand: how many values belong there, and of which kind.
+//! `send` and `expect` where they stand: whose values belong there, and of which kind.
 
 use baton_plugin_api::diagnostic::Diagnostic;
 
-use super::{Kind, reader::Reader};
-use crate::template::{self, Codec, Conversion, Format, NumberFormat, Placeholder, Radix, Template};
+use super::{Kind, reader::Reader, subjects::Subject};
+use crate::template::{
+    self, Codec, Conversion, Field, FloatStyle, Format, Notation, NumberFormat, Part, Piece, Placeholder, Radix, Slot,
+    Template, TextFormat, Whose,
+};
 
 /// What a template is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Sent as it is.
+    /// Sent without a value of its own.
     Question,
     /// Sent with the value in it.
     Order,
     /// Comes with the value in it.
     Answer,
+    /// Comes with values of others only.
+    Telling,
     /// Comes, perhaps with the value that was sent.
     Echo,
     /// Comes, and is only to be right.
     Acknowledgement,
 }
 
-/// What a placeholder stands for.
-#[derive(Clone)]
-pub(super) struct Subject {
-    pub(super) kind: Kind,
-    /// Members of an enum, each with what stands for it on the line.
-    pub(super) members: Vec<(String, Vec<u8>)>,
+/// What the placeholders of a template may stand for.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'s> {
+    /// What those without a name stand for.
+    pub(super) own: &'s Subject,
+    /// Whether those with the name of a parameter stand for that.
+    pub(super) others: bool,
+    /// Names that mean something here alone.
+    pub(super) special: &'s [(&'s str, Subject)],
+}
+
+impl<'s> Scope<'s> {
+    /// A value of its own, and those of parameters.
+    pub(super) fn of(own: &'s Subject) -> Self {
+        Scope {
+            own,
+            others: true,
+            special: &[],
+        }
+    }
+
+    /// A value of its own, and no other.
+    pub(super) fn alone(own: &'s Subject) -> Self {
+        Scope {
+            others: false,
+            ..Scope::of(own)
+        }
+    }
 }
 
 impl Role {
     fn is_sent(self) -> bool {
         matches!(self, Role::Question | Role::Order)
     }
+
+    /// How many values of its own it has at least and at most.
+    fn count(self) -> (usize, usize) {
+        match self {
+            Role::Question | Role::Acknowledgement | Role::Telling => (0, 0),
+            Role::Order | Role::Answer => (1, 1),
+            Role::Echo => (0, 1),
+        }
+    }
 }
 
 impl Reader<'_> {
-    /// Reads the template at a path and binds its placeholders to `subject`.
-    pub(super) fn format(&mut self, path: &[&str], text: &str, role: Role, subject: &Subject) -> Option<Format> {
+    /// Reads the template at a path and binds its placeholders to what they stand for.
+    pub(super) fn format(&mut self, path: &[&str], text: &str, role: Role, scope: Scope<'_>) -> Option<Format> {
         let before = self.found.len();
         let template = match template::parse(text, self.ends.encoding) {
             Ok(template) => template,
@@ -47,22 +83,29 @@ impl Reader<'_> {
         };
         self.check_terminator(path, &template, role);
         self.check_count(path, &template, role);
-        // Where no value belongs, its kind is beside the point.
-        let kinds_matter = !matches!(role, Role::Question | Role::Acknowledgement);
-        for placeholder in template.values().filter(|_| kinds_matter) {
-            if let Err(wrong) = codec(placeholder, role, subject) {
-                let place = self.place_inside(path, placeholder.span.clone());
-                self.push(wrong.at(place));
-            }
-        }
+        let parts: Vec<Part> = template
+            .pieces
+            .iter()
+            .filter_map(|piece| match piece {
+                Piece::Literal(bytes) => Some(Part::Literal(bytes.clone())),
+                Piece::Placeholder(placeholder) => self.part_of(path, placeholder, role, scope),
+            })
+            .collect();
         if self.found.len() > before {
             return None;
         }
-        let bind = |placeholder: &Placeholder| match placeholder.conversion {
-            Conversion::Skip => None,
-            _ => codec(placeholder, role, subject).ok(),
+        let format = Format {
+            text: text.to_owned(),
+            parts,
+            encoding: self.ends.encoding,
+            terminator: if role.is_sent() {
+                self.ends.send.clone()
+            } else {
+                Vec::new()
+            },
         };
-        Some(Format::bind(template, bind))
+        self.check_ends(path, &template, &format, role);
+        (self.found.len() == before).then_some(format)
     }
 
     fn check_terminator(&mut self, path: &[&str], template: &Template, role: Role) {
@@ -76,20 +119,10 @@ impl Reader<'_> {
         }
     }
 
-    /// How many values belong into a template of this role.
+    /// How many values of its own belong into a template of this role.
     fn check_count(&mut self, path: &[&str], template: &Template, role: Role) {
-        let values: Vec<&Placeholder> = template.values().collect();
-        let skip = template.placeholders().find(|p| p.conversion == Conversion::Skip);
-        if let Some(skip) = skip.filter(|_| role.is_sent()) {
-            let error = Diagnostic::error("`{_}` stands for something that comes, and cannot be sent");
-            let place = self.place_inside(path, skip.span.clone());
-            self.push(error.at(place).help("leave it out, or write `{{_}}` for the text"));
-        }
-        let (fewest, most) = match role {
-            Role::Question | Role::Acknowledgement => (0, 0),
-            Role::Order | Role::Answer => (1, 1),
-            Role::Echo => (0, 1),
-        };
+        let values: Vec<&Placeholder> = template.own().collect();
+        let (fewest, most) = role.count();
         if values.len() < fewest {
             let (message, help) = match role {
                 Role::Order => (
@@ -111,9 +144,16 @@ impl Reader<'_> {
                 Role::Order => ("the value is sent once, not twice", "leave one placeholder"),
                 Role::Answer | Role::Echo => (
                     "two placeholders where one value is due",
-                    "write `{_}` for what is of no interest",
+                    "write `{_}` for what is of no interest, `{name:f}` for the value of another parameter",
                 ),
-                Role::Acknowledgement => ("no value is expected here", "write `{_}` for what is of no interest"),
+                Role::Telling => (
+                    "whose value this is, is not said",
+                    "write `{name:f}` for that of a parameter, `{_}` for what is of no interest",
+                ),
+                Role::Acknowledgement => (
+                    "no value is expected here",
+                    "write `{_}` for what is of no interest, `{name:f}` for the value of a parameter",
+                ),
             };
             let error = Diagnostic::error(message).at(place);
             let first = values.first().filter(|_| most > 0);
@@ -123,36 +163,204 @@ impl Reader<'_> {
             });
         }
     }
+
+    /// What a placeholder becomes; `None` if something is wrong with it, which is told.
+    fn part_of(&mut self, path: &[&str], placeholder: &Placeholder, role: Role, scope: Scope<'_>) -> Option<Part> {
+        let outcome = match &placeholder.whose {
+            Whose::Frame => Ok(match &placeholder.conversion {
+                Conversion::Start => Part::Start,
+                Conversion::Checksum(checksum) => Part::Checksum(*checksum),
+                _ => Part::End,
+            }),
+            Whose::Nobody if role.is_sent() => Err(Diagnostic::error(
+                "`{_}` stands for something that comes, and cannot be sent",
+            )
+            .help("leave it out, or write `{{_}}` for the text")),
+            Whose::Nobody => Ok(field(Slot::Nobody, passed_over(&placeholder.conversion))),
+            // Where no value belongs, its kind is beside the point.
+            Whose::Own if role.count().1 == 0 => return None,
+            Whose::Own => codec(&placeholder.conversion, scope.own).map(|codec| field(Slot::Own, codec)),
+            Whose::Of(name) => {
+                let subject = self.named(placeholder, name, scope);
+                subject.and_then(|subject| Ok(field(Slot::Of(name.clone()), codec(&placeholder.conversion, &subject)?)))
+            }
+            Whose::Setting(name) => self.setting(name).and_then(|setting| {
+                // Something is wrong with the setting itself, and was told.
+                let Some((subject, value)) = setting else {
+                    return Ok(Part::Literal(Vec::new()));
+                };
+                let codec = codec(&placeholder.conversion, &subject)?;
+                let printed = codec.print(&value, self.ends.encoding);
+                printed.map(Part::Literal).map_err(|error| {
+                    Diagnostic::error(format!("the setting `{name}`: {}", error.message()))
+                        .help("give it another value, or another format here")
+                })
+            }),
+        };
+        outcome
+            .map_err(|wrong| {
+                let place = self.place_inside(path, placeholder.span.clone());
+                self.push(wrong.at(place));
+            })
+            .ok()
+    }
+
+    /// What a placeholder with a name stands for.
+    fn named(&self, placeholder: &Placeholder, name: &str, scope: Scope<'_>) -> Result<Subject, Diagnostic> {
+        if let Some((_, subject)) = scope.special.iter().find(|(known, _)| *known == name) {
+            return Ok(subject.clone());
+        }
+        let parameters = self
+            .subjects
+            .iter()
+            .filter(|_| scope.others)
+            .map(|(known, _)| known.as_str());
+        if let Some((_, subject)) = self.subjects.iter().find(|(known, _)| known == name && scope.others) {
+            return Ok(subject.clone());
+        }
+        let known: Vec<&str> = scope
+            .special
+            .iter()
+            .map(|(known, _)| *known)
+            .chain(parameters)
+            .collect();
+        let error = Diagnostic::error(match scope.others {
+            true => format!("there is no parameter `{name}`"),
+            false => format!("`{name}` has no value here"),
+        });
+        Err(match template::conversion_of(name) {
+            Ok(_) if placeholder.conversion == Conversion::Plain => error.help(format!("did you mean `{{:{name}}}`?")),
+            _ if known.is_empty() => error.help("write `{}` for the value itself"),
+            _ => error.help_names(name, "names", known.iter().copied()),
+        })
+    }
+
+    /// Nothing may be open to doubt: where each value ends, and what a checksum is of.
+    fn check_ends(&mut self, path: &[&str], template: &Template, format: &Format, role: Role) {
+        let span = |index: usize| match &template.pieces[index] {
+            Piece::Placeholder(placeholder) => Some(placeholder.span.clone()),
+            Piece::Literal(_) => None,
+        };
+        if role.is_sent() {
+            return;
+        }
+        let Some((first, second)) = format.unclear() else {
+            return;
+        };
+        let Some(start) = span(first) else { return };
+        let end = span(second).map_or(start.end, |span| span.end);
+        let error = Diagnostic::error(match format.parts[second] {
+            Part::Literal(_) => "the number goes on with the digits that follow it",
+            _ => "nothing tells where the first of these placeholders ends",
+        });
+        let place = self.place_inside(path, start.start..end);
+        self.push(
+            error
+                .at(place)
+                .help("put the text that comes between them there, or give the first one a width: `{:4d}`"),
+        );
+    }
 }
 
-/// How the value of a placeholder becomes bytes and is read from them.
-fn codec(placeholder: &Placeholder, role: Role, subject: &Subject) -> Result<Codec, Diagnostic> {
-    let whole = NumberFormat::plain(Radix::Decimal);
-    let any = NumberFormat::plain(Radix::Float(template::FloatStyle::Fixed));
-    match (subject.kind, &placeholder.conversion) {
-        (Kind::Number, Conversion::Own) => Ok(Codec::Number(any)),
-        (Kind::Integer, Conversion::Own) => Ok(Codec::Integer(whole)),
-        (Kind::Text, Conversion::Own | Conversion::Text) => Ok(Codec::Text),
-        (Kind::Enum, Conversion::Own) => Ok(Codec::Enum(subject.members.clone())),
-        (Kind::Number | Kind::Integer, Conversion::Number(format)) if format.width > 0 && !role.is_sent() => {
-            Err(Diagnostic::error("a width has no meaning in what is expected").help("leave it out"))
+/// A template of one subject, for tests of what it prints and scans.
+#[cfg(test)]
+pub(crate) fn bound(text: &str, encoding: super::Encoding, own: &Subject) -> Result<Format, String> {
+    let template = template::parse(text, encoding).map_err(|slips| format!("{text}: {slips:?}"))?;
+    let part = |piece: &Piece| match piece {
+        Piece::Literal(bytes) => Ok(Part::Literal(bytes.clone())),
+        Piece::Placeholder(placeholder) => match (&placeholder.whose, &placeholder.conversion) {
+            (Whose::Frame, Conversion::Start) => Ok(Part::Start),
+            (Whose::Frame, Conversion::Checksum(checksum)) => Ok(Part::Checksum(*checksum)),
+            (Whose::Frame, _) => Ok(Part::End),
+            (Whose::Nobody, conversion) => Ok(field(Slot::Nobody, passed_over(conversion))),
+            (_, conversion) => codec(conversion, own).map(|codec| field(Slot::Own, codec)),
+        },
+    };
+    let parts: Result<Vec<Part>, Diagnostic> = template.pieces.iter().map(part).collect();
+    Ok(Format {
+        text: text.to_owned(),
+        parts: parts.map_err(|wrong| format!("{text}: {}", wrong.message))?,
+        encoding,
+        terminator: Vec::new(),
+    })
+}
+
+fn field(slot: Slot, codec: Codec) -> Part {
+    Part::Field(Field { slot, codec })
+}
+
+/// How what is of no interest is passed over.
+fn passed_over(conversion: &Conversion) -> Codec {
+    match conversion {
+        Conversion::Width(bytes) => Codec::Anything(usize::from(*bytes)),
+        Conversion::Text(format) => Codec::Anything(usize::from(format.width)),
+        Conversion::Number(notation) => Codec::Number(*notation, template::Scale::NONE),
+        Conversion::Quoted => Codec::Quoted,
+        Conversion::Blank => Codec::Blank,
+        Conversion::Plain | Conversion::Start | Conversion::End | Conversion::Checksum(_) => Codec::Anything(0),
+    }
+}
+
+/// How a value becomes bytes and is read from them.
+pub(super) fn codec(conversion: &Conversion, subject: &Subject) -> Result<Codec, Diagnostic> {
+    let plain = |radix, width: u16| {
+        let width = u8::try_from(width).unwrap_or(u8::MAX);
+        Notation::Text(NumberFormat {
+            width,
+            ..NumberFormat::plain(radix)
+        })
+    };
+    let width = match conversion {
+        Conversion::Width(width) => *width,
+        _ => 0,
+    };
+    let text = TextFormat { width, right: false };
+    match (subject.kind, conversion) {
+        (Kind::Number, Conversion::Plain | Conversion::Width(_)) => Ok(Codec::Number(
+            plain(Radix::Float(FloatStyle::Fixed), width),
+            subject.scale,
+        )),
+        (Kind::Integer, Conversion::Plain | Conversion::Width(_)) => {
+            Ok(Codec::Integer(plain(Radix::Decimal, width), subject.whole))
         }
-        (Kind::Number, Conversion::Number(format)) => Ok(Codec::Number(*format)),
-        (Kind::Integer, Conversion::Number(format)) if format.is_whole() => Ok(Codec::Integer(*format)),
+        (Kind::Text, Conversion::Plain | Conversion::Width(_)) => Ok(Codec::Text(text)),
+        (Kind::Text, Conversion::Text(format)) => Ok(Codec::Text(*format)),
+        (Kind::Text, Conversion::Quoted) => Ok(Codec::Quoted),
+        (Kind::Bytes, Conversion::Plain | Conversion::Width(_)) => Ok(Codec::Bytes(usize::from(width))),
+        (Kind::Enum | Kind::Bool, Conversion::Plain | Conversion::Width(_)) => {
+            Ok(Codec::Choice(subject.choices(), usize::from(width)))
+        }
+        (Kind::Enum | Kind::Bool, Conversion::Number(notation)) if notation.is_whole() => {
+            let members = subject.numbered().ok_or_else(|| {
+                Diagnostic::error("the placeholder is for a whole number, and `values` has others")
+                    .help("write `{}`: what stands for each member is in `values`")
+            })?;
+            Ok(Codec::Numbered(members, *notation))
+        }
+        (Kind::Number, Conversion::Number(notation)) => Ok(Codec::Number(*notation, subject.scale)),
+        (Kind::Integer, Conversion::Number(notation)) if notation.is_whole() => {
+            Ok(Codec::Integer(*notation, subject.whole))
+        }
         (kind, conversion) => Err(mismatch(kind, conversion)),
     }
 }
 
 fn mismatch(kind: Kind, conversion: &Conversion) -> Diagnostic {
     let stands_for = match conversion {
-        Conversion::Number(format) => format.noun(),
-        _ => "text",
+        Conversion::Number(notation) => notation.noun(),
+        Conversion::Blank => "white space".to_owned(),
+        _ => "text".to_owned(),
     };
     let (is, help) = match kind {
         Kind::Number => ("a number", "write `{:f}`, or `type = \"text\"`"),
         Kind::Integer => ("an integer", "write `{:d}`, or `type = \"number\"`"),
         Kind::Text => ("text", "write `{:s}`, or `type = \"number\"`"),
         Kind::Enum => ("an enum", "write `{}`: what stands for each member is in `values`"),
+        Kind::Bool => (
+            "a bool",
+            "write `{}`: what stands for `false` and `true` is in `values`",
+        ),
+        Kind::Bytes => ("bytes", "write `{}`, or `{:8}` for eight of them"),
     };
     Diagnostic::error(format!("the placeholder is for {stands_for}, and this is {is}")).help(help)
 }

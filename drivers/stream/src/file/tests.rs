@@ -10,7 +10,10 @@ use baton_plugin_api::{
 };
 use expect_test::{Expect, expect};
 
-use super::read::read_source;
+use super::{
+    Given,
+    read::{Wrong, read_source},
+};
 use crate::script::Script;
 
 /// What every file has to have, in the first five lines.
@@ -48,13 +51,19 @@ fn tell(diagnostics: &[Diagnostic]) -> String {
     out
 }
 
+fn told(wrong: &Wrong) -> String {
+    match wrong {
+        Wrong::File(found) => tell(found),
+        Wrong::Given(error) => format!("{}: {}\n", error.kind(), error.message()),
+    }
+}
+
 #[track_caller]
 fn check_text(text: &str, expected: Expect) {
-    let told = match read_source(&Source::new("box.toml", text)) {
+    expected.assert_eq(&match read_source(&Source::new("box.toml", text), &Given::new()) {
         Ok(_) => "nothing is wrong\n".to_owned(),
-        Err(diagnostics) => tell(&diagnostics),
-    };
-    expected.assert_eq(&told);
+        Err(wrong) => told(&wrong),
+    });
 }
 
 #[track_caller]
@@ -64,7 +73,8 @@ fn check(rest: &str, expected: Expect) {
 
 fn good(rest: &str) -> Script {
     let text = format!("{HEAD}{rest}");
-    read_source(&Source::new("box.toml", text.as_str())).unwrap_or_else(|found| panic!("{}", tell(&found)))
+    read_source(&Source::new("box.toml", text.as_str()), &Given::new())
+        .unwrap_or_else(|wrong| panic!("{}", told(&wrong)))
 }
 
 #[test]
@@ -103,7 +113,7 @@ poll = "2 days"
             box.toml:8:12: error: `encoding` cannot be `latin1`
                8 | encoding = "latin1"
                  |            ^^^^^^^^
-                 = help: did you mean `latin-1`? (choices: `utf-8`, `ascii`, `latin-1`)
+                 = help: did you mean `latin-1`? (choices: `utf-8`, `ascii`, `latin-1`, `bytes`)
             box.toml:10:23: error: unknown key `expct`
               10 | read = { send = "X?", expct = "{}" }
                  |                       ^^^^^
@@ -182,11 +192,11 @@ send = "H"
             box.toml:11:10: error: `idle` never comes
               11 | when = { idle = "idle", 02 = "warn", 3 = { state = "error", text = "jammed" } }
                  |          ^^^^
-                 = help: the placeholder in `expect` is for a whole number, such as `3`
+                 = help: the placeholder in `expect` is for a whole number, such as `3`; a bit is `"bit 3"`
             box.toml:11:25: error: `02` never comes
               11 | when = { idle = "idle", 02 = "warn", 3 = { state = "error", text = "jammed" } }
                  |                         ^^
-                 = help: the placeholder in `expect` is for a whole number, such as `3`
+                 = help: the placeholder in `expect` is for a whole number, such as `3`; a bit is `"bit 3"`
         "#]],
     );
 }
@@ -263,8 +273,8 @@ fn the_instrument_files_that_come_with_baton_are_right() {
     assert!(files.len() >= 2, "{files:?}");
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
-        if let Err(found) = read_source(&Source::new(path.display().to_string(), text)) {
-            panic!("{}", tell(&found));
+        if let Err(wrong) = read_source(&Source::new(path.display().to_string(), text), &Given::new()) {
+            panic!("{}", told(&wrong));
         }
     }
 }

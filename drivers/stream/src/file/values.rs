@@ -1,16 +1,16 @@
-//! Enums: the names of their members, and what stands for each on the line.
+//! Enums and bools: the names of their members, and what stands for each on the line.
 
 use std::collections::BTreeMap;
 
 use baton_plugin_api::{Datatype, Member, diagnostic::list};
 
-use super::{Kind, reader::Reader, templates::Subject};
+use super::{Kind, reader::Reader, subjects::Subject};
 use crate::{template, text::show};
 
 type Values = BTreeMap<String, String>;
 
 impl Reader<'_> {
-    /// The members of an enum, with what stands for each.
+    /// The members of an enum or a bool, with what stands for each.
     pub(super) fn members(&mut self, path: &[&str], kind: Kind, values: Option<&Values>) -> Vec<(String, Vec<u8>)> {
         match (kind, values) {
             (Kind::Enum, Some(values)) => self.spellings(&[path, &["values"]].concat(), values),
@@ -20,6 +20,14 @@ impl Reader<'_> {
                     error.help("`values = { off = \"0\", on = \"1\" }`: each name, and what stands for it on the line"),
                 );
                 Vec::new()
+            }
+            (Kind::Bool, None) => [("false", "0"), ("true", "1")]
+                .map(|(name, bytes)| (name.to_owned(), bytes.as_bytes().to_vec()))
+                .into(),
+            (Kind::Bool, Some(values)) => {
+                let path = [path, &["values"]].concat();
+                self.names_of_members(&path, values, &["false", "true"], "a bool");
+                self.spellings(&path, values)
             }
             (_, Some(_)) => {
                 let error = self.key_error(&[path, &["values"]].concat(), "only an enum has `values`");
@@ -63,17 +71,23 @@ impl Reader<'_> {
     pub(super) fn overridden(&mut self, path: &[&str], values: Option<&Values>, subject: &Subject) -> Subject {
         let Some(values) = values else { return subject.clone() };
         let path = [path, &["values"]].concat();
-        if subject.kind != Kind::Enum {
+        if !matches!(subject.kind, Kind::Enum | Kind::Bool) {
             let error = self.key_error(&path, "only an enum has `values`");
             self.push(error.help("write `type = \"enum\"`, and all `values` beside it"));
             return subject.clone();
         }
         let names: Vec<&str> = subject.members.iter().map(|(name, _)| name.as_str()).collect();
+        self.names_of_members(&path, values, &names, "the enum");
+        Subject {
+            members: self.spellings(&path, values),
+            ..subject.clone()
+        }
+    }
+
+    /// Tells of values for names that are no members, and of members without a value.
+    fn names_of_members(&mut self, path: &[&str], values: &Values, names: &[&str], whole: &str) {
         for name in values.keys().filter(|name| !names.contains(&name.as_str())) {
-            let error = self.key_error(
-                &[&path[..], &[name]].concat(),
-                format!("the enum has no member `{name}`"),
-            );
+            let error = self.key_error(&[path, &[name]].concat(), format!("{whole} has no member `{name}`"));
             self.push(error.help_names(name, "members", names.iter().copied()));
         }
         let missing: Vec<&str> = names
@@ -83,12 +97,8 @@ impl Reader<'_> {
             .collect();
         if !missing.is_empty() {
             let list = list(missing);
-            let error = self.key_error(&path, format!("nothing stands for {list} here"));
+            let error = self.key_error(path, format!("nothing stands for {list} here"));
             self.push(error.help("where `values` are said apart, they are said for every member"));
-        }
-        Subject {
-            members: self.spellings(&path, values),
-            ..subject.clone()
         }
     }
 }

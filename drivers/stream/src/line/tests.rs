@@ -98,7 +98,8 @@ fn what_came_unasked_is_no_answer() {
     });
     spoken.patient();
     // The greeting has come when there is something to discard.
-    spoken.line
+    spoken
+        .line
         .transport
         .receive(&mut spoken.line.received, Duration::from_secs(20))
         .unwrap();

@@ -1,4 +1,6 @@
-//! Numbers as instruments write them.
+//! Numbers as instruments write them in characters.
+
+use super::Number;
 
 /// How a number is written: `{:+08.3f}`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -7,12 +9,23 @@ pub(crate) struct NumberFormat {
     pub(crate) radix: Radix,
     /// Digits after the point; `None` for as many as it takes to read the same number back.
     pub(crate) precision: Option<u8>,
-    /// Least number of characters.
+    /// Exact number of characters; 0 for as many as it takes.
     pub(crate) width: u8,
-    /// Whether the width is filled with zeros instead of spaces.
-    pub(crate) zeros: bool,
+    /// What the width is filled with.
+    pub(crate) fill: Fill,
     /// Whether positive numbers have a sign, too.
     pub(crate) plus: bool,
+}
+
+/// What fills a number up to its width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fill {
+    /// Spaces before it.
+    Left,
+    /// Spaces after it.
+    Right,
+    /// Zeros between sign and digits.
+    Zeros,
 }
 
 /// The notation of a number.
@@ -27,15 +40,24 @@ pub(crate) enum Radix {
         /// Whether it is sent in capitals; both are read.
         upper: bool,
     },
+    /// Whole, octal; never negative.
+    Octal,
+    /// Whole, binary; never negative.
+    Binary,
 }
 
-/// How a number with a fraction is sent; both are read.
+/// How a number with a fraction is sent; all are read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum FloatStyle {
     /// `12.50`
     Fixed,
     /// `1.250e+01`
-    Exponent,
+    Exponent {
+        /// Whether the `e` is a capital.
+        upper: bool,
+    },
+    /// Whichever is shorter.
+    Shortest,
 }
 
 impl NumberFormat {
@@ -45,7 +67,7 @@ impl NumberFormat {
             radix,
             precision: None,
             width: 0,
-            zeros: false,
+            fill: Fill::Left,
             plus: false,
         }
     }
@@ -61,6 +83,8 @@ impl NumberFormat {
             Radix::Float(_) => "a number",
             Radix::Decimal => "a whole number",
             Radix::Hexadecimal { .. } => "a hexadecimal number",
+            Radix::Octal => "an octal number",
+            Radix::Binary => "a binary number",
         }
     }
 
@@ -68,97 +92,136 @@ impl NumberFormat {
     /// number and `most` is not known.
     pub(crate) fn rounding(&self, most: Option<f64>) -> Option<f64> {
         match (self.radix, self.precision) {
-            (Radix::Float(_), None) => Some(0.0),
             (Radix::Float(FloatStyle::Fixed), Some(digits)) => Some(half_unit(-i32::from(digits))),
-            (Radix::Float(FloatStyle::Exponent), Some(digits)) => {
+            (Radix::Float(FloatStyle::Exponent { .. }), Some(digits)) => {
                 let magnitude = most.filter(|most| *most > 0.0)?.log10().floor();
                 Some(half_unit(magnitude as i32 - i32::from(digits)))
             }
-            (Radix::Decimal | Radix::Hexadecimal { .. }, _) => Some(0.5),
+            (Radix::Float(_), _) => Some(0.0),
+            _ => Some(0.5),
         }
     }
 
-    /// Writes a finite number with a fraction.
+    /// Writes a finite number; a whole one is rounded to. `None` if it does not fit.
     pub(crate) fn print_float(&self, x: f64) -> Option<String> {
-        let digits = match (self.radix, self.precision) {
-            (Radix::Float(FloatStyle::Fixed), Some(digits)) => format!("{:.*}", usize::from(digits), x.abs()),
-            (Radix::Float(FloatStyle::Fixed), None) => format!("{}", x.abs()),
-            (Radix::Float(FloatStyle::Exponent), Some(digits)) => {
-                two_digit_exponent(&format!("{:.*e}", usize::from(digits), x.abs()))
+        let Radix::Float(style) = self.radix else {
+            return self.print_whole(to_whole(x)?);
+        };
+        let digits = match (style, self.precision) {
+            (FloatStyle::Fixed, Some(digits)) => format!("{:.*}", usize::from(digits), x.abs()),
+            (FloatStyle::Fixed, None) => format!("{}", x.abs()),
+            (FloatStyle::Exponent { upper }, Some(digits)) => {
+                exponential(&format!("{:.*e}", usize::from(digits), x.abs()), upper)
             }
-            (Radix::Float(FloatStyle::Exponent), None) => two_digit_exponent(&format!("{:e}", x.abs())),
-            (Radix::Decimal | Radix::Hexadecimal { .. }, _) => {
-                // 2^63 itself is no i64.
-                let whole = Some(x.round()).filter(|whole| whole.abs() < 9_223_372_036_854_775_808.0)?;
-                return self.print_integer(whole as i64);
+            (FloatStyle::Exponent { upper }, None) => exponential(&format!("{:e}", x.abs()), upper),
+            (FloatStyle::Shortest, _) => {
+                let fixed = format!("{}", x.abs());
+                let exponent = exponential(&format!("{:e}", x.abs()), false);
+                if fixed.len() <= exponent.len() { fixed } else { exponent }
             }
         };
         // What is rounded to zero has no sign: instruments refuse `-0.00`.
-        let mantissa = digits.split('e').next().unwrap_or_default();
+        let mantissa = digits.split(['e', 'E']).next().unwrap_or_default();
         let is_zero = mantissa.bytes().all(|b| matches!(b, b'0' | b'.'));
-        Some(self.pad(x < 0.0 && !is_zero, &digits))
+        self.pad(x < 0.0 && !is_zero, &digits)
     }
 
-    /// Writes an integer; `None` if the notation has no sign and it needs one.
-    pub(crate) fn print_integer(&self, n: i64) -> Option<String> {
+    /// Writes a whole number, to the last digit; `None` if it does not fit, or needs a sign where there is none.
+    pub(crate) fn print_whole(&self, n: i128) -> Option<String> {
+        let size = n.unsigned_abs();
         match self.radix {
+            Radix::Float(FloatStyle::Fixed) => {
+                let fraction = match self.precision {
+                    None | Some(0) => String::new(),
+                    Some(digits) => format!(".{:0>1$}", "", usize::from(digits)),
+                };
+                self.pad(n < 0, &format!("{size}{fraction}"))
+            }
             Radix::Float(_) => self.print_float(n as f64),
-            Radix::Decimal => Some(self.pad(n < 0, &n.unsigned_abs().to_string())),
-            Radix::Hexadecimal { .. } if n < 0 => None,
-            Radix::Hexadecimal { upper: true } => Some(self.pad(false, &format!("{n:X}"))),
-            Radix::Hexadecimal { upper: false } => Some(self.pad(false, &format!("{n:x}"))),
+            Radix::Decimal => self.pad(n < 0, &size.to_string()),
+            _ if n < 0 => None,
+            Radix::Hexadecimal { upper: true } => self.pad(false, &format!("{size:X}")),
+            Radix::Hexadecimal { upper: false } => self.pad(false, &format!("{size:x}")),
+            Radix::Octal => self.pad(false, &format!("{size:o}")),
+            Radix::Binary => self.pad(false, &format!("{size:b}")),
         }
     }
 
-    fn pad(&self, negative: bool, digits: &str) -> String {
+    fn pad(&self, negative: bool, digits: &str) -> Option<String> {
         let sign = match (negative, self.plus) {
             (true, _) => "-",
             (false, true) => "+",
             (false, false) => "",
         };
         let width = usize::from(self.width);
-        if self.zeros {
-            let width = width.saturating_sub(sign.len());
-            format!("{sign}{digits:0>width$}")
-        } else {
-            format!("{:>width$}", format!("{sign}{digits}"))
+        let padded = match self.fill {
+            Fill::Zeros => {
+                let width = width.saturating_sub(sign.len());
+                format!("{sign}{digits:0>width$}")
+            }
+            Fill::Left => format!("{:>width$}", format!("{sign}{digits}")),
+            Fill::Right => format!("{:<width$}", format!("{sign}{digits}")),
+        };
+        (width == 0 || padded.len() == width).then_some(padded)
+    }
+
+    /// Where in these bytes a number in this notation stands, and how many of them belong to it: spaces before it do, and
+    /// with a width all of that. `None` if there is no such number.
+    pub(crate) fn measure<'b>(&self, bytes: &'b [u8]) -> Option<(&'b str, usize)> {
+        let width = usize::from(self.width);
+        let field = match width {
+            0 => bytes,
+            width => bytes.get(..width)?,
+        };
+        let start = field.iter().take_while(|b| **b == b' ').count();
+        let length = self.length(&field[start..]);
+        let digits = std::str::from_utf8(&field[start..start + length]).ok()?;
+        let after = &field[start + length..];
+        match width {
+            _ if digits.is_empty() => None,
+            0 => Some((digits, start + length)),
+            width => after.iter().all(|b| *b == b' ').then_some((digits, width)),
         }
     }
 
-    /// How many of these bytes are one number in this notation; spaces before it count, and `None` is returned if there
-    /// is none.
-    pub(crate) fn measure(&self, bytes: &[u8]) -> Option<(usize, usize)> {
-        let start = bytes.iter().take_while(|b| **b == b' ').count();
-        let rest = &bytes[start..];
-        let length = match self.radix {
-            Radix::Float(_) => measure_float(rest),
+    /// How many of these bytes are one number in this notation.
+    fn length(&self, bytes: &[u8]) -> usize {
+        let while_in = |radix: u32| bytes.iter().take_while(|b| char::from(**b).is_digit(radix)).count();
+        match self.radix {
+            Radix::Float(_) => measure_float(bytes),
             Radix::Decimal => {
-                let sign = usize::from(matches!(rest.first(), Some(b'+' | b'-')));
-                match digits(&rest[sign..]) {
+                let sign = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
+                match digits(&bytes[sign..]) {
                     0 => 0,
                     digits => sign + digits,
                 }
             }
-            Radix::Hexadecimal { .. } => rest.iter().take_while(|b| b.is_ascii_hexdigit()).count(),
-        };
-        (length > 0).then_some((start, start + length))
-    }
-
-    /// The integer that such bytes are, if it fits.
-    pub(crate) fn parse_integer(&self, text: &str) -> Option<i64> {
-        match self.radix {
-            Radix::Hexadecimal { .. } => i64::from_str_radix(text, 16).ok(),
-            Radix::Decimal | Radix::Float(_) => text.parse().ok(),
+            Radix::Hexadecimal { .. } => while_in(16),
+            Radix::Octal => while_in(8),
+            Radix::Binary => while_in(2),
         }
     }
 
-    /// The number that such bytes are, if it is finite.
-    pub(crate) fn parse_float(&self, text: &str) -> Option<f64> {
+    /// The number that such characters are, if it is finite and not too great.
+    pub(crate) fn parse(&self, text: &str) -> Option<Number> {
+        let whole = |radix| i128::from_str_radix(text, radix).ok().map(Number::Whole);
         match self.radix {
-            Radix::Hexadecimal { .. } => self.parse_integer(text).map(|n| n as f64),
-            Radix::Decimal | Radix::Float(_) => text.parse().ok().filter(|x: &f64| x.is_finite()),
+            Radix::Hexadecimal { .. } => whole(16),
+            Radix::Octal => whole(8),
+            Radix::Binary => whole(2),
+            Radix::Decimal => whole(10),
+            Radix::Float(_) => {
+                let x: f64 = text.parse().ok()?;
+                x.is_finite().then_some(Number::Fraction(x))
+            }
         }
     }
+}
+
+/// The whole number next to a float, if it is one that an `i128` holds exactly: more than any line of an instrument has.
+pub(crate) fn to_whole(x: f64) -> Option<i128> {
+    let whole = Some(x.round()).filter(|whole| whole.abs() < 1e38)?;
+    Some(whole as i128)
 }
 
 /// Half of 10 to the power of `exponent`, as near as a number can be to what people write for it.
@@ -195,10 +258,11 @@ fn measure_float(bytes: &[u8]) -> usize {
 }
 
 /// `1.25e1` as C writes it, `1.25e+01`: there are instruments that take no other form.
-fn two_digit_exponent(text: &str) -> String {
+fn exponential(text: &str, upper: bool) -> String {
     let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
     let (sign, digits) = exponent
         .strip_prefix('-')
         .map_or(('+', exponent), |digits| ('-', digits));
-    format!("{mantissa}e{sign}{digits:0>2}")
+    let e = if upper { 'E' } else { 'e' };
+    format!("{mantissa}{e}{sign}{digits:0>2}")
 }

@@ -2,7 +2,7 @@
 
 use std::{iter::Peekable, ops::Range, str::CharIndices};
 
-use super::{Conversion, FloatStyle, NumberFormat, Piece, Placeholder, Radix, Template};
+use super::{Piece, Placeholder, Template, spec};
 use crate::{file::Encoding, text::encode_char};
 
 /// Something wrong in a template.
@@ -15,8 +15,6 @@ pub(crate) struct Slip {
     /// What to write instead.
     pub(crate) help: Option<String>,
 }
-
-const PLACEHOLDERS: &str = "placeholders: `{}` the value, `{:f}` `{:.2f}` `{:e}` a number, `{:d}` `{:x}` a whole number, `{:s}` text, `{_}` anything";
 
 /// Reads a template, and finds everything that is wrong with it.
 pub(crate) fn parse(text: &str, encoding: Encoding) -> Result<Template, Vec<Slip>> {
@@ -144,22 +142,14 @@ impl<'t> Parser<'t> {
         };
         let span = start..start + length + 1;
         while self.rest.next_if(|(at, _)| *at < span.end).is_some() {}
-        match conversion(&self.text[start + 1..span.end - 1]) {
-            Ok(conversion) => self.placeholder(span, conversion),
+        match spec::placeholder(&self.text[start + 1..span.end - 1]) {
+            Ok((whose, conversion)) => self.pieces.push(Piece::Placeholder(Placeholder {
+                span,
+                whose,
+                conversion,
+            })),
             Err((message, help)) => self.slip(span, message, help),
         }
-    }
-
-    fn placeholder(&mut self, span: Range<usize>, conversion: Conversion) {
-        let open_ended = |c: &Conversion| matches!(c, Conversion::Text | Conversion::Skip | Conversion::Own);
-        if let Some(Piece::Placeholder(before)) = self.pieces.last()
-            && open_ended(&before.conversion)
-        {
-            let both = before.span.start..span.end;
-            let help = "put the text that comes between them there";
-            self.slip(both, "nothing tells where the first of these placeholders ends", help);
-        }
-        self.pieces.push(Piece::Placeholder(Placeholder { span, conversion }));
     }
 
     fn close_brace(&mut self, start: usize) {
@@ -168,65 +158,4 @@ impl<'t> Parser<'t> {
         }
         self.slip(start..start + 1, "a brace closes nothing", "write `}}` for a brace");
     }
-}
-
-/// What stands between the braces.
-fn conversion(inner: &str) -> Result<Conversion, (String, String)> {
-    let unknown = |help: &str| Err((format!("unknown placeholder `{{{inner}}}`"), help.to_owned()));
-    match inner {
-        "" => return Ok(Conversion::Own),
-        "_" => return Ok(Conversion::Skip),
-        _ => {}
-    }
-    let Some(spec) = inner.strip_prefix(':') else {
-        let like_c = inner.strip_prefix('%').unwrap_or(inner);
-        return match number_or_text(like_c) {
-            Some(_) => unknown(&format!("did you mean `{{:{like_c}}}`?")),
-            None => unknown(PLACEHOLDERS),
-        };
-    };
-    match number_or_text(spec) {
-        Some(conversion) => Ok(conversion),
-        None => match number_or_text(spec.trim_start_matches('%')) {
-            Some(_) => unknown(&format!("did you mean `{{:{}}}`?", spec.trim_start_matches('%'))),
-            None => unknown(PLACEHOLDERS),
-        },
-    }
-}
-
-/// `[+][0][width][.precision](f|e|d|x|X|s)`.
-fn number_or_text(spec: &str) -> Option<Conversion> {
-    if spec == "s" {
-        return Some(Conversion::Text);
-    }
-    let (spec, plus) = spec.strip_prefix('+').map_or((spec, false), |rest| (rest, true));
-    let (spec, zeros) = spec.strip_prefix('0').map_or((spec, false), |rest| (rest, true));
-    let letter = spec.chars().last()?;
-    let (width, precision) = match spec[..spec.len() - letter.len_utf8()].split_once('.') {
-        Some((width, precision)) => (width, Some(count(precision)?)),
-        None => (&spec[..spec.len() - letter.len_utf8()], None),
-    };
-    let width = if width.is_empty() { 0 } else { count(width)? };
-    if zeros && width == 0 {
-        return None;
-    }
-    let radix = match (letter, precision) {
-        ('f', _) => Radix::Float(FloatStyle::Fixed),
-        ('e', _) => Radix::Float(FloatStyle::Exponent),
-        ('d', None) => Radix::Decimal,
-        ('x' | 'X', None) if !plus => Radix::Hexadecimal { upper: letter == 'X' },
-        _ => return None,
-    };
-    Some(Conversion::Number(NumberFormat {
-        radix,
-        precision,
-        width,
-        zeros,
-        plus,
-    }))
-}
-
-/// A width or a precision; more than anybody prints is no count.
-fn count(digits: &str) -> Option<u8> {
-    digits.parse().ok().filter(|n| *n <= 40 && !digits.starts_with('+'))
 }

@@ -2,129 +2,122 @@
 
 use baton_plugin_api::Value;
 
-use super::{Codec, Format, NumberFormat, find, format::Part};
-use crate::{
-    file::Encoding,
-    text::{decode, quote, show},
-};
+use super::{Checksum, Format, Mismatch, Notation, Slot, find, format::Part, mismatch::Why};
+use crate::text::show;
 
-/// Where a reply leaves its format.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Mismatch {
-    /// Something was due where so many bytes of the reply were left.
-    Missing { what: String, left: usize },
-    /// What came cannot be taken for what was due.
-    Unusable(String),
+/// What a reply says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Scanned {
+    /// The value of the parameter, or command, whose exchange it is.
+    pub(crate) own: Option<Value>,
+    /// Values of other parameters.
+    pub(crate) others: Vec<(String, Value)>,
 }
 
-impl Mismatch {
-    /// For people: what was expected, what came, and where the two part.
-    pub(crate) fn explain(&self, format: &Format, reply: &[u8]) -> String {
-        let expected = match format.text.as_str() {
-            "" => "an empty line".to_owned(),
-            text => quote(text),
-        };
-        let got = match reply {
-            [] => return format!("expected {expected}, got an empty line"),
-            reply => show(reply),
-        };
-        let why = match self {
-            Mismatch::Missing { what, left: 0 } => format!("{what} is missing at its end"),
-            Mismatch::Missing { what, left } if *left == reply.len() => format!("{what} is missing at its start"),
-            Mismatch::Missing { what, left } => {
-                format!("{what} is missing before {}", show(&reply[reply.len() - left..]))
-            }
-            Mismatch::Unusable(why) => why.clone(),
-        };
-        format!("expected {expected}, got {got} ({why})")
-    }
-
-    fn missing(what: impl Into<String>, rest: &[u8]) -> Self {
-        Mismatch::Missing {
-            what: what.into(),
-            left: rest.len(),
-        }
+impl Scanned {
+    /// The value of the parameter of that name.
+    pub(crate) fn other(&self, name: &str) -> Option<&Value> {
+        self.others
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
     }
 }
 
 impl Format {
-    /// The value in a reply, if the format has one. Every byte of the reply has to be accounted for.
-    pub(crate) fn scan(&self, reply: &[u8], encoding: Encoding) -> Result<Option<Value>, Mismatch> {
-        let mut rest = reply;
-        let mut found = None;
+    /// The values in a reply. Every byte of it has to be accounted for.
+    ///
+    /// # Errors
+    /// Where and why it does not fit.
+    pub(crate) fn scan(&self, reply: &[u8]) -> Result<Scanned, Mismatch> {
+        let mut scanned = Scanned::default();
+        let (mut at, mut start, mut end) = (0, 0, None);
         for (index, part) in self.parts.iter().enumerate() {
-            let taken = match part {
-                Part::Literal(bytes) if rest.starts_with(bytes) => bytes.len(),
-                Part::Literal(bytes) => return Err(Mismatch::missing(show(bytes), rest)),
-                Part::Skip => self.open_end(index, rest)?,
-                Part::Value(Codec::Text) => {
-                    let end = self.open_end(index, rest)?;
-                    let text = decode(&rest[..end], encoding)
-                        .ok_or_else(|| Mismatch::Unusable(format!("{} is no text", show(&rest[..end]))))?;
-                    found = Some(Value::Text(text));
-                    end
+            match part {
+                Part::Literal(bytes) if reply[at..].starts_with(bytes) => at += bytes.len(),
+                Part::Literal(bytes) => return Err(Mismatch::missing(show(bytes), at)),
+                Part::Field(field) => {
+                    let open_end = match field.codec.is_open() {
+                        true => Some(self.open_end(index, reply, at)?),
+                        false => None,
+                    };
+                    let (value, taken) = field.codec.scan(reply, at, open_end, self.encoding)?;
+                    at += taken;
+                    match &field.slot {
+                        Slot::Own => scanned.own = Some(value),
+                        Slot::Of(name) => scanned.others.push((name.clone(), value)),
+                        Slot::Nobody => {}
+                    }
                 }
-                Part::Value(codec) => {
-                    let (value, end) = codec.scan(rest)?;
-                    found = Some(value);
-                    end
+                Part::Start => start = at,
+                Part::End => end = Some(at),
+                Part::Checksum(checksum) => {
+                    let of = &reply[start..end.unwrap_or(at).max(start)];
+                    at += check(*checksum, of, reply, at)?;
                 }
+            }
+        }
+        match &reply[at..] {
+            [] => Ok(scanned),
+            rest => Err(Mismatch::unusable(format!("{} is too much", show(rest)), at)),
+        }
+    }
+
+    /// Where something without an end of its own ends: as far from the end of the reply as what follows is long, or before
+    /// the literal that follows it.
+    fn open_end(&self, index: usize, reply: &[u8], at: usize) -> Result<usize, Mismatch> {
+        let next = self.parts[index + 1..].iter().find(|part| part.size() != Some(0));
+        let what = || match next {
+            Some(Part::Literal(bytes)) => show(bytes),
+            Some(Part::Field(field)) => field.codec.noun(),
+            Some(Part::Checksum(checksum)) => format!("the checksum {:?}", checksum.algorithm),
+            Some(Part::Start | Part::End) | None => "its end".to_owned(),
+        };
+        if let Some(tail) = self.tail_size(index + 1) {
+            let fits = |end: &usize| match next {
+                Some(Part::Literal(bytes)) => reply[*end..].starts_with(bytes),
+                _ => true,
             };
-            rest = &rest[taken..];
+            let end = reply.len().checked_sub(tail).filter(|end| *end >= at && fits(end));
+            return end.ok_or_else(|| Mismatch::missing(what(), reply.len()));
         }
-        match rest {
-            [] => Ok(found),
-            rest => Err(Mismatch::Unusable(format!("{} is too much", show(rest)))),
-        }
-    }
-
-    /// Where something without an end of its own ends: before the literal that follows it, or at the end of the reply.
-    fn open_end(&self, index: usize, rest: &[u8]) -> Result<usize, Mismatch> {
-        match self.parts.get(index + 1) {
-            Some(Part::Literal(next)) if index + 2 == self.parts.len() => {
-                // The last literal stands at the very end, however often it comes before.
-                let end = rest.len().checked_sub(next.len()).filter(|_| rest.ends_with(next));
-                end.ok_or_else(|| Mismatch::missing(show(next), &[]))
+        match next {
+            Some(Part::Literal(bytes)) => {
+                let found = find(&reply[at..], bytes);
+                found
+                    .map(|found| at + found)
+                    .ok_or_else(|| Mismatch::missing(show(bytes), at))
             }
-            Some(Part::Literal(next)) => find(rest, next).ok_or_else(|| Mismatch::missing(show(next), rest)),
-            _ => Ok(rest.len()),
+            _ => Ok(reply.len()),
         }
     }
 }
 
-impl Codec {
-    /// The value at the start of `bytes`, and how many of them it takes.
-    fn scan(&self, bytes: &[u8]) -> Result<(Value, usize), Mismatch> {
-        match self {
-            Codec::Number(format) => {
-                let (text, end) = self.number(format, bytes)?;
-                let number = format.parse_float(text).ok_or_else(|| too_great(text))?;
-                Ok((Value::Float(number), end))
-            }
-            Codec::Integer(format) => {
-                let (text, end) = self.number(format, bytes)?;
-                let number = format.parse_integer(text).ok_or_else(|| too_great(text))?;
-                Ok((Value::Int(number), end))
-            }
-            Codec::Enum(members) => {
-                // The longest, so that `10` is not taken for `1` with something behind it.
-                let fits = members.iter().filter(|(_, spelling)| bytes.starts_with(spelling));
-                let member = fits.max_by_key(|(_, spelling)| spelling.len());
-                let (name, spelling) = member.ok_or_else(|| Mismatch::missing(self.noun(), bytes))?;
-                Ok((Value::Text(name.clone()), spelling.len()))
-            }
-            Codec::Text => unreachable!("the format finds where a text ends"),
-        }
+/// Checks a checksum at byte `at`, and says how many bytes it takes. It has to stand there as it would be sent, but for
+/// capitals: a space for a zero may be a byte that was changed.
+fn check(checksum: Checksum, of: &[u8], reply: &[u8], at: usize) -> Result<usize, Mismatch> {
+    let Checksum { algorithm, notation } = checksum;
+    let due = notation.print_whole(algorithm.of(of).into());
+    let due =
+        due.ok_or_else(|| Mismatch::unusable(format!("the checksum does not fit into {}", notation.noun()), at))?;
+    let missing = || Mismatch::missing(format!("the checksum {algorithm:?}"), at);
+    let came = reply.get(at..at + due.len()).ok_or_else(missing)?;
+    let is_same = match notation {
+        Notation::Text(_) => came.eq_ignore_ascii_case(&due),
+        Notation::Raw(_) => came == due,
+    };
+    let why = || {
+        format!(
+            "the checksum {algorithm:?} of what came is {}, not {}",
+            show(&due),
+            show(came)
+        )
+    };
+    match is_same {
+        true => Ok(due.len()),
+        false => Err(Mismatch {
+            at,
+            why: Why::Checksum(why()),
+        }),
     }
-
-    fn number<'b>(&self, format: &NumberFormat, bytes: &'b [u8]) -> Result<(&'b str, usize), Mismatch> {
-        let missing = || Mismatch::missing(self.noun(), bytes);
-        let (start, end) = format.measure(bytes).ok_or_else(missing)?;
-        let text = std::str::from_utf8(&bytes[start..end]).map_err(|_| missing())?;
-        Ok((text, end))
-    }
-}
-
-fn too_great(text: &str) -> Mismatch {
-    Mismatch::Unusable(format!("`{text}` is too great"))
 }

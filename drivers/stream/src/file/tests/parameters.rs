@@ -142,7 +142,7 @@ doc = "Neither read nor written"
             box.toml:26:13: error: `nothing` can neither be read nor written
               26 | [parameters.nothing]
                  |             ^^^^^^^
-                 = help: say how: `read = { send = "…", expect = "{}" }`
+                 = help: say how, `read = { send = "…", expect = "{}" }`, or put `{nothing}` into another's `expect`
         "#]],
     );
 }

@@ -23,7 +23,7 @@ write = { send = "Y={y}} °" }
             box.toml:8:37: error: unknown placeholder `{:.2g}`
                8 | read = { send = 'X?\q', expect = "X={:.2g}" }
                  |                                     ^^^^^^
-                 = help: placeholders: `{}` the value, `{:f}` `{:.2f}` `{:e}` a number, `{:d}` `{:x}` a whole number, `{:s}` text, `{_}` anything
+                 = help: placeholders: `{}` the value, `{:.2f}` a number, `{:d}` `{:x}` a whole number, `{:u16be}` one as bytes, `{:s}` text, `{name}` the value of another parameter, `{_}` anything, `{!sum8}` a checksum
             box.toml:9:21: error: unknown placeholder `{%.2f}`
                9 | write = { send = "X={%.2f}" }
                  |                     ^^^^^^
@@ -32,10 +32,6 @@ write = { send = "Y={y}} °" }
               11 | read = { send = "Y?", expect = "Y={" }
                  |                                   ^
                  = help: close it with `}`, or write `{{` for a brace
-            box.toml:12:21: error: unknown placeholder `{y}`
-              12 | write = { send = "Y={y}} °" }
-                 |                     ^^^
-                 = help: placeholders: `{}` the value, `{:f}` `{:.2f}` `{:e}` a number, `{:d}` `{:x}` a whole number, `{:s}` text, `{_}` anything
             box.toml:12:24: error: a brace closes nothing
               12 | write = { send = "Y={y}} °" }
                  |                        ^
@@ -70,7 +66,7 @@ read = { send = "Z?", expect = "{_}{:f}" }
                  |                                             ^^^^
                8 | read = { send = "X? {}", expect = "X={:f},Y={:f}" }
                  |                                      ^^^^ the first one
-                 = help: write `{_}` for what is of no interest
+                 = help: write `{_}` for what is of no interest, `{name:f}` for the value of another parameter
             box.toml:9:28: error: the value is sent once, not twice
                9 | write = { send = "X={:f} Y={:f}", expect = "{:f} {:f}" }
                  |                            ^^^^
@@ -82,7 +78,7 @@ read = { send = "Z?", expect = "{_}{:f}" }
                  |                                                  ^^^^
                9 | write = { send = "X={:f} Y={:f}", expect = "{:f} {:f}" }
                  |                                             ^^^^ the first one
-                 = help: write `{_}` for what is of no interest
+                 = help: write `{_}` for what is of no interest, `{name:f}` for the value of another parameter
             box.toml:11:32: error: the value has no place in what is expected
               11 | read = { send = "Y?", expect = "Y=" }
                  |                                ^^^^
@@ -95,18 +91,14 @@ read = { send = "Z?", expect = "{_}{:f}" }
               12 | write = { send = "Y={_}" }
                  |                     ^^^
                  = help: leave it out, or write `{{_}}` for the text
-            box.toml:14:14: error: no value is sent here
+            box.toml:14:8: error: what kind of value the argument is, is not said
               14 | send = "HOME {}"
-                 |              ^^
-                 = help: write `{{` and `}}` for braces
-            box.toml:15:11: error: no value is expected here
-              15 | expect = "{:d}"
-                 |           ^^^^
-                 = help: write `{_}` for what is of no interest
+                 |        ^^^^^^^^^
+                 = help: write `{:f}`, `{:d}` or `{:s}`, or `argument = { type = "number" }`
             box.toml:17:33: error: nothing tells where the first of these placeholders ends
               17 | read = { send = "Z?", expect = "{_}{:f}" }
                  |                                 ^^^^^^^
-                 = help: put the text that comes between them there
+                 = help: put the text that comes between them there, or give the first one a width: `{:4d}`
         "#]],
     );
 }
@@ -143,18 +135,10 @@ read = { send = "D?", expect = "{:6.2f}" }
               13 | read = { send = "M?", expect = "{:d}" }
                  |                                 ^^^^
                  = help: write `{:s}`, or `type = "number"`
-            box.toml:16:33: error: the placeholder is for a whole number, and this is an enum
-              16 | read = { send = "O?", expect = "{:d}" }
-                 |                                 ^^^^
-                 = help: write `{}`: what stands for each member is in `values`
             box.toml:18:33: error: the placeholder is for text, and this is a number
               18 | read = { send = "L?", expect = "{:s}" }
                  |                                 ^^^^
                  = help: write `{:f}`, or `type = "text"`
-            box.toml:20:33: error: a width has no meaning in what is expected
-              20 | read = { send = "D?", expect = "{:6.2f}" }
-                 |                                 ^^^^^^^
-                 = help: leave it out
         "#]],
     );
 }
@@ -174,7 +158,7 @@ read = { send = "X?", expect = "{:f}" }
             box.toml:5:38: error: a reply has to end with something
                5 | terminator = { send = "\\r", reply = "" }
                  |                                      ^^
-                 = help: most instruments end their lines with "\r\n", "\n" or "\r"
+                 = help: most instruments end their lines with "\r\n", "\n" or "\r"; for those that do not, see `reply_length`, `length_field` and `silence`
         "#]],
     );
     check(
