@@ -60,7 +60,9 @@ fn a_station_that_answers_again_comes_back_by_itself() {
     let lab = lab_in(Execution::Inline, WIRE);
     let mut dead = Follower::new(&lab, &["dead"]);
     dead.until("dead is Error: no reply within 500 ms");
-    pass(&lab, 66);
+    pass(&lab, 50);
+    assert!(!dead.take().join("\n").contains("dead is Idle"), "{:#?}", dead.lines);
+    pass(&lab, 16);
     dead.until("dead is Idle");
     asked(&mut dead, "dead");
     pass(&lab, 10);

@@ -151,8 +151,10 @@ impl Body {
                     self.note_health(slot, watched, read.as_ref().err());
                 }
                 _ => {
-                    let status = self.status(slot, None);
-                    self.note_health(slot, true, status.as_ref().and_then(|status| status.as_ref().err()));
+                    // A device that reports none says nothing by it, and is not well again.
+                    if let Some(status) = self.status(slot, None) {
+                        self.note_health(slot, true, status.as_ref().err());
+                    }
                 }
             }
         }
