@@ -25,8 +25,8 @@ pub use catalogue::{Catalogue, NoDrivers, Surroundings, System};
 pub use files::Files;
 pub use frame::Frame;
 pub use lab::{
-    ControllerConfig, DeviceConfig, Execution, HostConfig, LabConfig, MemberConfig, OnExit, Origin, ParameterConfig,
-    Scale, Setting,
+    ControllerConfig, DeviceConfig, Execution, HostConfig, LabConfig, MemberConfig, OnDisconnect, OnExit, Origin,
+    ParameterConfig, Scale, Setting,
 };
 pub use limits::{Bound, Limits, StatedLimits, Whose};
 pub use resolve::{Resolution, resolve};

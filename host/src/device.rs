@@ -52,6 +52,8 @@ pub struct Device {
     main: Option<usize>,
     worker: Arc<Worker>,
     slot: usize,
+    /// Its place in the lab.
+    place: usize,
     /// Raised by every stop; calls from before it do not begin any more (S1).
     epoch: AtomicU64,
     counts: Counts,
@@ -66,7 +68,7 @@ impl Device {
         config: DeviceConfig,
         defaults: &crate::config::HostConfig,
         worker: Arc<Worker>,
-        slot: usize,
+        (slot, place): (usize, usize),
         dispatcher: Arc<Dispatcher>,
         now: Time,
     ) -> Self {
@@ -93,6 +95,7 @@ impl Device {
             main,
             worker,
             slot,
+            place,
             epoch: AtomicU64::new(0),
             counts: Counts::default(),
             waited,
@@ -156,6 +159,10 @@ impl Device {
 
     pub(crate) fn slot(&self) -> usize {
         self.slot
+    }
+
+    pub(crate) fn place(&self) -> usize {
+        self.place
     }
 
     pub(crate) fn epoch(&self) -> &AtomicU64 {

@@ -44,6 +44,7 @@ pub use stop::StopReport;
 pub(crate) use submit::Caller;
 
 use crate::{
+    arbiter::Arbiter,
     audit::Audit,
     clock::{Clock, Time},
     config::Execution,
@@ -65,9 +66,12 @@ pub(crate) struct Executor {
     closing: AtomicBool,
     /// Of the watchdog, and one for each worker with its name.
     threads: Mutex<Vec<Running>>,
+    /// Of the watchdog's thread.
+    watchdog: OnceLock<Thread>,
     inline: inline::Inline,
     waits: Arc<waits::Waits>,
     counters: CallCounters,
+    arbiter: Arc<Arbiter>,
     /// Set before anything can be asked.
     audit: OnceLock<Arc<Audit>>,
 }
@@ -157,7 +161,13 @@ impl Worker {
 
 impl Executor {
     /// An executor for these workers, whose devices are in `devices`. [`start`](Self::start) sets it to work.
-    pub(crate) fn new(clock: Clock, mode: Execution, workers: Vec<Arc<Worker>>, devices: Registry) -> Arc<Self> {
+    pub(crate) fn new(
+        clock: Clock,
+        mode: Execution,
+        workers: Vec<Arc<Worker>>,
+        devices: Registry,
+        arbiter: Arc<Arbiter>,
+    ) -> Arc<Self> {
         for worker in &workers {
             let mine = devices
                 .all()
@@ -174,9 +184,11 @@ impl Executor {
             devices: OnceLock::from(devices),
             closing: AtomicBool::new(false),
             threads: Mutex::new(Vec::new()),
+            watchdog: OnceLock::new(),
             inline: inline::Inline::default(),
             waits: Arc::default(),
             counters: CallCounters::default(),
+            arbiter,
             audit: OnceLock::new(),
         })
     }
@@ -209,6 +221,7 @@ impl Executor {
         match self.mode {
             Execution::Threaded => {
                 let watchdog = watchdog::start(self)?;
+                self.watchdog.get_or_init(|| watchdog.thread().clone());
                 self.threads().push((None, watchdog));
             }
             Execution::Inline => self.run_due(),
@@ -243,6 +256,18 @@ impl Executor {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    pub(crate) fn arbiter(&self) -> &Arc<Arbiter> {
+        &self.arbiter
+    }
+
+    /// Something is due with the arbiter earlier than anything was before.
+    pub(crate) fn alarm(&self) {
+        match self.watchdog.get() {
+            Some(watchdog) => watchdog.unpark(),
+            None => self.tell_pump(),
+        }
     }
 
     pub(crate) fn mode(&self) -> Execution {

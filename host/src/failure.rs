@@ -5,7 +5,10 @@ use std::time::Duration;
 use baton_plugin_api::{Error, ErrorKind};
 use serde_json::json;
 
-use crate::units::UnitError;
+use crate::{
+    arbiter::{BrokenBy, Deadlock, Locked, ProtectedBy},
+    units::UnitError,
+};
 
 /// Why a request was refused. The device was not touched.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -113,6 +116,33 @@ pub enum Refusal {
     /// The lab is being closed.
     #[error("{device} is closed: the host is ending")]
     Closed { device: String },
+    /// Somebody has it locked, is next, or moves it (L4, L7, C7).
+    #[error("{0}")]
+    Locked(Box<Locked>),
+    /// The caller's lock was broken (L9).
+    #[error("{0}")]
+    Broken(Box<BrokenBy>),
+    /// It is protected from being written (L10).
+    #[error("{0}")]
+    Protected(Box<ProtectedBy>),
+    /// Waiting for the lock would never end (L2).
+    #[error("{0}")]
+    WouldDeadlock(Box<Deadlock>),
+    /// A lock was asked for that is on nothing.
+    #[error("nothing to lock was named")]
+    NoTargets,
+    /// A part of what is locked or protected cannot be given back alone.
+    #[error("{path} is a part of {whole}, which is locked or protected as a whole")]
+    PartOf { path: String, whole: String },
+    /// Nobody has the lock that was to be broken.
+    #[error("{path} is not locked, so there is nothing to break")]
+    NotTheHolder { path: String },
+    /// Nothing is protected that was to be unprotected.
+    #[error("{path} is not protected")]
+    NotProtected { path: String },
+    /// The owner left while its request waited.
+    #[error("the request for {path} was withdrawn: {owner} has left")]
+    Withdrawn { path: String, owner: String },
 }
 
 /// Why a call did not do what was asked, after the device was or may have been touched: read it back.
@@ -231,17 +261,39 @@ impl Refusal {
             Refusal::Limit { .. } | Refusal::NotFinite { .. } | Refusal::Reversed { .. } | Refusal::NoRoom { .. } => {
                 ErrorKind::RangeError
             }
-            Refusal::Busy { .. } | Refusal::QueueFull { .. } => ErrorKind::IsBusy,
+            Refusal::Busy { .. } | Refusal::QueueFull { .. } | Refusal::Locked(_) | Refusal::Broken(_) => {
+                ErrorKind::IsBusy
+            }
+            Refusal::Protected(_) => ErrorKind::ReadOnly,
             Refusal::Down { .. } | Refusal::Stuck { .. } => ErrorKind::CommunicationFailed,
             Refusal::Expired { .. } => ErrorKind::Timeout,
-            Refusal::Circular { .. } | Refusal::NotAMember { .. } => ErrorKind::Impossible,
+            // Trying again while holding what one has cannot help (L2).
+            Refusal::WouldDeadlock(_)
+            | Refusal::Circular { .. }
+            | Refusal::NotAMember { .. }
+            | Refusal::NoTargets
+            | Refusal::PartOf { .. }
+            | Refusal::NotTheHolder { .. }
+            | Refusal::NotProtected { .. } => ErrorKind::Impossible,
+            Refusal::Withdrawn { .. } => ErrorKind::Cancelled,
             Refusal::Closed { .. } => ErrorKind::Disabled,
+        }
+    }
+
+    /// Data for programs, beside the text: who is in the way, since when and why.
+    pub fn detail(&self) -> serde_json::Value {
+        match self {
+            Refusal::Locked(locked) => locked.detail(),
+            Refusal::Broken(broken) => broken.detail(),
+            Refusal::Protected(protected) => protected.detail(),
+            Refusal::WouldDeadlock(deadlock) => deadlock.detail(),
+            _ => json!({}),
         }
     }
 
     /// As a driver's error, for nested calls.
     pub(crate) fn to_error(&self) -> Error {
-        Error::new(self.kind(), self.to_string())
+        Error::new(self.kind(), self.to_string()).with_detail(self.detail())
     }
 }
 
@@ -274,6 +326,7 @@ impl Failure {
     /// Data for programs, beside the text.
     pub fn detail(&self) -> serde_json::Value {
         match self {
+            Failure::Refused(refusal) => refusal.detail(),
             Failure::Driver { error, .. } if !error.detail().is_null() => error.detail().clone(),
             Failure::Missed {
                 target,

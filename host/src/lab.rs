@@ -10,6 +10,7 @@
 //!
 //! Nothing is global: ten labs can run in one process.
 
+mod locks;
 mod owner;
 mod status;
 
@@ -23,10 +24,12 @@ use std::{
 
 use baton_plugin_api::{DeviceClass, Time};
 
+pub use locks::{LockRequest, Locking, Targets};
 pub use owner::Owner;
 pub use status::{CallCount, DeviceCount, Down, Inside, LabStatus, StuckWorker};
 
 use crate::{
+    arbiter::Arbiter,
     audit::Audit,
     clock::Clock,
     config::{DeviceConfig, Execution, LabConfig, OnExit},
@@ -82,7 +85,10 @@ impl Lab {
         let dispatcher = Arc::new(Dispatcher::default());
         let (workers, plans, devices) = lay_out(&config, &drivers, &dispatcher, clock.now())?;
         let since = clock.now();
-        let executor = Executor::new(clock, config.host.execution, workers, Registry::new(devices));
+        let targets = config.devices.iter().map(locks::targets_of).collect();
+        let arbiter = Arbiter::new(targets, clock.clone());
+        let registry = Registry::new(devices);
+        let executor = Executor::new(clock, config.host.execution, workers, registry, arbiter);
         if let Some(path) = &config.host.audit {
             let audit = Audit::open(path, config.host.execution);
             let failed = |error| OpenError::Audit {
@@ -91,6 +97,8 @@ impl Lab {
             };
             executor.set_audit(Arc::new(audit.map_err(failed)?));
         }
+        let by_executor = locks::ByExecutor(Arc::downgrade(&executor));
+        executor.arbiter().set_hooks(by_executor);
         executor.start(plans)?;
         Ok(Lab {
             inner: Arc::new(Inner {
@@ -251,11 +259,7 @@ impl Inner {
         };
         let devices: Vec<_> = self.executor.devices().all().iter().filter(stop).cloned().collect();
         let owner = OwnerId::new("the host, which is ending");
-        let caller = Caller {
-            owner,
-            deadline: None,
-            chain: None,
-        };
+        let caller = Caller::new(owner);
         let stopped = self.executor.stop_all(&devices, &caller);
         let hung = self.executor.close(CLOSE_LIMIT);
         if let Some(audit) = self.executor.audit() {
@@ -338,7 +342,8 @@ fn lay_out(
                 workers.len() - 1
             }
         };
-        let new = new_device(config, device, &workers[at], plans[at].devices.len(), dispatcher, now);
+        let places = (plans[at].devices.len(), devices.len());
+        let new = new_device(config, device, &workers[at], places, dispatcher, now);
         plans[at].devices.push(Arc::clone(&new));
         devices.push(new);
     }
@@ -349,10 +354,17 @@ fn new_device(
     config: &LabConfig,
     device: &DeviceConfig,
     worker: &Arc<Worker>,
-    slot: usize,
+    places: (usize, usize),
     dispatcher: &Arc<Dispatcher>,
     now: Time,
 ) -> Arc<Device> {
     let (worker, dispatcher) = (Arc::clone(worker), Arc::clone(dispatcher));
-    Arc::new(Device::new(device.clone(), &config.host, worker, slot, dispatcher, now))
+    Arc::new(Device::new(
+        device.clone(),
+        &config.host,
+        worker,
+        places,
+        dispatcher,
+        now,
+    ))
 }

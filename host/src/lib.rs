@@ -34,6 +34,7 @@
 //! # }
 //! ```
 
+pub mod arbiter;
 pub mod audit;
 pub mod cli;
 pub mod clock;

@@ -103,6 +103,8 @@ pub struct DeviceConfig {
     pub commands: BTreeMap<String, Setting<f64>>,
     /// What happens to it when the host ends.
     pub on_exit: OnExit,
+    /// What happens to what runs there when a lock of its owner ends by itself.
+    pub on_disconnect: OnDisconnect,
     /// The devices that its options refer to (C7), each once, in the order of the file.
     pub members: Vec<MemberConfig>,
     /// Where it is written.
@@ -125,6 +127,17 @@ pub enum OnExit {
     /// It is stopped.
     Stop,
     /// It is left as it is.
+    Keep,
+}
+
+/// What happens to what runs on a device when a lock of its owner ends by itself (L6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDisconnect {
+    /// It is stopped at once.
+    Stop,
+    /// It runs to its end; then the next owner has the device.
+    #[default]
     Keep,
 }
 

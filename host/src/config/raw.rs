@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
-use super::lab::{Execution, OnExit};
+use super::lab::{Execution, OnDisconnect, OnExit};
 
 /// A lab: its host, its controllers and its devices.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -110,6 +110,9 @@ pub struct RawDevice {
     pub commands: BTreeMap<String, RawCommand>,
     /// What happens to it when the host ends. Drivables are stopped if this is not given.
     pub on_exit: Option<OnExit>,
+    /// What happens to what runs there when the lock of whoever started it ends by itself: they are gone, or its lease is
+    /// over. It runs on if this is not given.
+    pub on_disconnect: Option<OnDisconnect>,
 }
 
 /// Settings of a parameter.

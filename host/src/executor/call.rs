@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{audit::Asked, clock::Time, device::Reading, failure::Failure, owner::OwnerId};
+use crate::{arbiter::Permit, audit::Asked, clock::Time, device::Reading, failure::Failure, owner::OwnerId};
 
 /// A write, a command, a fresh read, or a function of the user's on its way (C1).
 ///
@@ -78,6 +78,8 @@ struct State<T> {
     blocked: usize,
     /// Whoever can do something about it when it is cancelled.
     canceller: Option<Arc<dyn Canceller<T>>>,
+    /// What keeps its targets until it is resolved (L4): here and nowhere else, so that whatever resolves it ends that.
+    permit: Option<Permit>,
 }
 
 /// Does what cancelling a call takes besides raising its flag.
@@ -146,6 +148,7 @@ impl<T: Clone> Call<T> {
             wakers: Vec::new(),
             blocked: 0,
             canceller,
+            permit: None,
         };
         Call {
             core: Arc::new(CallCore {
@@ -358,9 +361,19 @@ impl<T> CallCore<T> {
         });
         note(outcome);
         let canceller = state.canceller.take();
+        // Nobody finds it resolved and its targets not free.
+        let ended = state.permit.take().map(Permit::end);
         self.tell(state);
+        if let Some(ended) = ended {
+            ended.finish();
+        }
         drop(canceller);
         true
+    }
+
+    /// Keeps a permit until it is resolved.
+    pub(crate) fn keep(&self, permit: Permit) {
+        self.lock().permit = Some(permit);
     }
 
     fn tell(&self, mut state: MutexGuard<'_, State<T>>) {

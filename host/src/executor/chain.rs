@@ -16,6 +16,8 @@ pub(crate) struct Chain {
     /// Those of all members below the outermost call: a nested write is valid under these only (S1).
     pub(super) epochs: Option<Epochs>,
     pub(super) above: Option<Arc<Chain>>,
+    /// Whether the outermost call is a write or command, and so holds all its members: calls below need no permit.
+    pub(super) holds: bool,
 }
 
 impl Chain {

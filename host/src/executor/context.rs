@@ -65,6 +65,12 @@ impl CallContext<'_> {
             epoch: self.epoch,
             epochs: self.epochs.clone(),
             above: self.chain.clone(),
+            holds: match &self.chain {
+                Some(chain) => chain.holds,
+                None => self
+                    .call
+                    .is_some_and(|call| matches!(call.label.verb, "write" | "command")),
+            },
         })
     }
 

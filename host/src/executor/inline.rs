@@ -12,7 +12,7 @@ use std::{
 use baton_plugin_api::{Error, ErrorKind};
 
 use super::{Call, Executor, Worker, body::Step};
-use crate::{clock::Time, failure::Failure};
+use crate::{clock::Time, config::Execution, failure::Failure};
 
 /// What inline execution keeps besides the workers.
 #[derive(Debug, Default)]
@@ -115,6 +115,32 @@ impl Executor {
         .await
     }
 
+    /// Runs the lab on this thread until `done`, or until that time, if it runs on no other (I4). `false` if it does.
+    pub(crate) fn run_here(&self, until: Option<Time>, done: &mut dyn FnMut() -> bool) -> bool {
+        if self.mode() == Execution::Threaded || self.is_pumped() {
+            return false;
+        }
+        let _run = self.inline.run();
+        while !done() {
+            let now = self.now();
+            if until.is_some_and(|until| until <= now) {
+                break;
+            }
+            let due = match self.turn() {
+                Turn::Ran => continue,
+                Turn::Idle(due) => due,
+            };
+            match (due, until) {
+                (Some(due), Some(until)) => self.clock.reach(due.min(until)),
+                (None, Some(until)) => self.clock.reach(until),
+                (Some(due), None) if self.is_anything_under_way() => self.clock.reach(due),
+                // Nothing is left that could end it.
+                (_, None) => break,
+            }
+        }
+        true
+    }
+
     /// Whether anybody waits for anything.
     pub(crate) fn is_anything_under_way(&self) -> bool {
         self.load().0 > 0 || self.waits.is_any() || self.devices().all().iter().any(|device| device.is_under_way())
@@ -192,6 +218,9 @@ impl Executor {
     /// As [`turn`](Self::turn), but leaves to later what is due after `horizon`.
     fn turn_until(&self, horizon: impl FnOnce() -> Time) -> Turn {
         let _run = self.inline.run();
+        if self.arbiter.run_due() {
+            return Turn::Ran;
+        }
         for worker in self.workers.iter().filter(|worker| worker.inbox.has_work()) {
             if let Some(Step::Ran) = step(worker) {
                 return Turn::Ran;
@@ -203,7 +232,9 @@ impl Executor {
         let due = |worker: &Arc<Worker>| Some((worker.body().as_ref()?.next_due()?, worker.index));
         let next = self.workers.iter().filter_map(due).min();
         let next_wait = self.next_wait();
-        let Some(first) = next.map(|(due, _)| due).into_iter().chain(next_wait).min() else {
+        let next_lock = self.arbiter.next_due();
+        let others = next_wait.into_iter().chain(next_lock);
+        let Some(first) = next.map(|(due, _)| due).into_iter().chain(others).min() else {
             return Turn::Idle(None);
         };
         let horizon = horizon().min(self.now());

@@ -62,14 +62,7 @@ impl Executor {
         }
         for member in members {
             let owner = OwnerId::new(by);
-            self.submit_stop(
-                &member,
-                &Caller {
-                    owner,
-                    deadline: None,
-                    chain: None,
-                },
-            );
+            self.submit_stop(&member, &Caller::new(owner));
         }
     }
 
@@ -166,11 +159,7 @@ impl Executor {
             // Nothing moves: what runs is told by its context, what waits for its readback sees it at the next look.
             return;
         }
-        let caller = Caller {
-            owner: call.owner.clone(),
-            deadline: None,
-            chain: None,
-        };
+        let caller = Caller::new(call.owner.clone());
         self.submit_stop(device, &caller);
     }
 

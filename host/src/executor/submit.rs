@@ -12,6 +12,7 @@ use super::{
     running::Running,
 };
 use crate::{
+    arbiter::{Doing, Permit},
     clock::Time,
     config::Execution,
     device::{Change, Command, Connection, Device, Parameter, Quality, Reading, Way},
@@ -28,6 +29,17 @@ pub(crate) struct Caller {
     pub(crate) owner: OwnerId,
     pub(crate) deadline: Option<Time>,
     pub(crate) chain: Option<Arc<Chain>>,
+}
+
+impl Caller {
+    /// Somebody who waits as long as it takes.
+    pub(crate) fn new(owner: OwnerId) -> Caller {
+        Caller {
+            owner,
+            deadline: None,
+            chain: None,
+        }
+    }
 }
 
 impl Executor {
@@ -198,6 +210,9 @@ impl Executor {
         accept: impl FnOnce(&mut Change<'_>, Time) -> String,
     ) -> Result<(), Refusal> {
         let now = self.now();
+        if let Some(permit) = self.permit(device, &action, call, caller, now)? {
+            call.core().keep(permit);
+        }
         let superseded = device.change(|change| {
             change.may_begin(way, call.core(), retarget, now)?;
             gate(change)?;
@@ -217,6 +232,39 @@ impl Executor {
         }
         self.set_off(device, call, caller);
         Ok(())
+    }
+
+    /// The permit of a write or command (L7), which holds its targets until the call is resolved (L4). A nested one runs
+    /// under that of the outermost call (C7).
+    fn permit(
+        &self,
+        device: &Device,
+        action: &Action,
+        call: &Call,
+        caller: &Caller,
+        now: Time,
+    ) -> Result<Option<Permit>, Refusal> {
+        if caller.chain.as_ref().is_some_and(|chain| chain.holds) {
+            return Ok(None);
+        }
+        let label = &call.core().label;
+        let what = Doing {
+            verb: label.verb,
+            device: Arc::clone(&label.device),
+            member: Arc::clone(&label.member),
+        };
+        let (owner, place) = (&caller.owner, device.place());
+        match action {
+            Action::Write { parameter, .. } => self
+                .arbiter()
+                .permit_write(owner, place, *parameter, what, now)
+                .map(Some),
+            Action::Run { command, .. } => self
+                .arbiter()
+                .permit_command(owner, place, *command, what, now)
+                .map(Some),
+            _ => Ok(None),
+        }
     }
 
     fn job(&self, device: &Device, action: Action, call: &Call, caller: &Caller) -> Job {

@@ -39,8 +39,11 @@ pub(super) fn start(executor: &Arc<Executor>) -> std::io::Result<JoinHandle<()>>
                 look(&executor, worker);
             }
             executor.look_at_waits(executor.now());
+            executor.arbiter().run_due();
+            let due = executor.arbiter().next_due();
+            let rest = due.map_or(PERIOD, |due| executor.clock().until(due).min(PERIOD));
             drop(executor);
-            std::thread::park_timeout(PERIOD);
+            std::thread::park_timeout(rest);
         }
     };
     std::thread::Builder::new().name("baton watchdog".into()).spawn(watch)
@@ -90,11 +93,7 @@ pub(super) fn look(executor: &Arc<Executor>, worker: &Arc<Worker>) {
                 .devices()
                 .nth(slot)
                 .expect("a call runs on a device of its worker");
-            let caller = super::Caller {
-                owner: OwnerId::new("the host, because it overran its limit"),
-                deadline: None,
-                chain: None,
-            };
+            let caller = super::Caller::new(OwnerId::new("the host, because it overran its limit"));
             executor.submit_stop(&device, &caller);
         }
         Overrun::Stuck(given_up) => tell(executor, worker, given_up, now),

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::Lab;
 use crate::{
+    arbiter::{Doing, Target},
     audit::{self, Asked, Entry},
     condition::Condition,
     device::{AcceptedLimits, Device, Reading, Wait, split_path},
@@ -25,8 +26,8 @@ use crate::{
 /// unit, or texts with a unit of their own: `"2000 um"`.
 #[derive(Clone)]
 pub struct Owner {
-    lab: Lab,
-    id: OwnerId,
+    pub(super) lab: Lab,
+    pub(super) id: OwnerId,
     patience: Option<Duration>,
 }
 
@@ -92,7 +93,8 @@ impl Owner {
     /// arrived (C3).
     ///
     /// # Errors
-    /// As [`get`](Self::get), and `ReadOnly`, `WrongType`, `WrongUnit`, `Limit`, `NotFinite`, `Busy`.
+    /// As [`get`](Self::get), and `ReadOnly`, `WrongType`, `WrongUnit`, `Limit`, `NotFinite`, `Busy`, `Locked`, `Broken`,
+    /// `Protected`.
     pub fn set(&self, path: &str, value: impl Into<Value>) -> Result<Call, Refusal> {
         let (device, name) = split_path(path);
         self.noted("write", path, value.into(), |value| {
@@ -169,7 +171,7 @@ impl Owner {
     /// Runs a command with an argument (`Value::Unit` for none). The reading that it resolves to is its result.
     ///
     /// # Errors
-    /// As [`get`](Self::get), and `NoSuchCommand`, `WrongType`, `WrongUnit`, `Busy`.
+    /// As [`get`](Self::get), and `NoSuchCommand`, `WrongType`, `WrongUnit`, `Busy`, `Locked`, `Broken`, `Protected`.
     pub fn call(&self, path: &str, argument: impl Into<Value>) -> Result<Call, Refusal> {
         let (device, name) = split_path(path);
         self.noted("command", path, argument.into(), |argument| {
@@ -272,11 +274,19 @@ impl Owner {
     /// Takes back the error that a failed motion has left; the driver's own command `clear_errors` runs, if there is one.
     ///
     /// # Errors
-    /// `NoSuchDevice`, and what the driver's command may be refused with.
+    /// `NoSuchDevice`, `Locked`, `Broken`, and what the driver's command may be refused with.
     pub fn clear_errors(&self, device: &str) -> Result<Option<Call>, Refusal> {
         let device = self.lab.device(split_path(device).0)?;
+        let what = Doing {
+            verb: "clear_errors",
+            device: Arc::clone(device.name()),
+            member: "".into(),
+        };
+        let target = Target::device(device.place());
+        let permit = self.lab.arbiter().permit_change(&self.id, target, what, true)?;
         let now = self.lab.clock().now();
         device.change(|change| change.clear_error(now));
+        drop(permit);
         match device.command("clear_errors") {
             Ok(_) => self
                 .lab

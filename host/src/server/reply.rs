@@ -116,7 +116,7 @@ fn shortened(text: String) -> String {
 
 impl From<Refusal> for Report {
     fn from(refusal: Refusal) -> Report {
-        Report::new(refusal.kind().class(), refusal.to_string())
+        Report::new(refusal.kind().class(), refusal.to_string()).with_detail(refusal.detail())
     }
 }
 

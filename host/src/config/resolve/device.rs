@@ -13,7 +13,7 @@ use super::{
     home::Home,
     options::{Options, Reference},
 };
-use crate::config::{DeviceConfig, OnExit, raw::RawDevice};
+use crate::config::{DeviceConfig, OnDisconnect, OnExit, raw::RawDevice};
 
 /// A device, and what is left to check of it when all are known.
 pub(super) struct Device<'a> {
@@ -60,6 +60,7 @@ impl<'a> Resolver<'a> {
         device.table = is_known.then(|| config.table.clone());
         self.parameters(section, &raw, &mut config, is_known);
         self.on_exit(section, &raw, &mut config);
+        self.on_disconnect(section, &raw, &config);
         config.options = options.json;
         device.references = options.references;
         device.config = is_complete.then_some(config);
@@ -134,6 +135,17 @@ impl<'a> Resolver<'a> {
     }
 }
 
+impl Resolver<'_> {
+    fn on_disconnect(&self, section: &Section<'_>, raw: &RawDevice, config: &DeviceConfig) {
+        let can_stop = config.table.class() == DeviceClass::Drivable || config.table.stop;
+        if raw.on_disconnect == Some(OnDisconnect::Stop) && !can_stop {
+            let name = &config.name;
+            let message = format!("the device `{name}` cannot be stopped, so `on_disconnect` does nothing");
+            self.report(Diagnostic::warning(message).at(section.place(&["on_disconnect"])));
+        }
+    }
+}
+
 /// The device as it is written; `None` if it has no type, which has been reported.
 fn unchecked(section: &Section<'_>, raw: &RawDevice, home: &Home<'_>) -> Option<DeviceConfig> {
     Some(DeviceConfig {
@@ -147,6 +159,7 @@ fn unchecked(section: &Section<'_>, raw: &RawDevice, home: &Home<'_>) -> Option<
         parameters: Default::default(),
         commands: Default::default(),
         on_exit: raw.on_exit.unwrap_or(OnExit::Keep),
+        on_disconnect: raw.on_disconnect.unwrap_or_default(),
         members: Vec::new(),
         origin: section.origin(&[]),
     })

@@ -102,11 +102,7 @@ impl Body {
 
     /// A motion has overrun its limit: it is stopped, whatever the driver has for that (S4).
     fn stop_overdue(&self, device: &Arc<Device>) {
-        let caller = Caller {
-            owner: OwnerId::new("the host, because it overran its limit"),
-            deadline: None,
-            chain: None,
-        };
+        let caller = Caller::new(OwnerId::new("the host, because it overran its limit"));
         self.executor.call_stop(device, &caller);
     }
 }
