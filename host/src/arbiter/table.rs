@@ -82,6 +82,8 @@ pub(super) struct Grant {
     pub(super) since: Time,
     /// When it ends by itself.
     pub(super) lease: Option<Time>,
+    /// Counts grants and waits: lower came before.
+    arrival: u64,
     /// What others have broken of it, until it ends (L9).
     broken: Vec<Target>,
 }
@@ -345,12 +347,14 @@ impl Table {
     fn grant(&mut self, request: Request, effects: &mut Effects) -> Key {
         let Request { owner, set, note, .. } = request;
         let number = owner.number();
+        self.arrivals += 1;
         let key = self.grants.insert(Grant {
             owner,
             set: set.clone(),
             note,
             since: effects.now,
             lease: None,
+            arrival: self.arrivals,
             broken: Vec::new(),
         });
         self.claim(key, number, &set);

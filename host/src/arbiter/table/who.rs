@@ -58,8 +58,9 @@ impl Table {
     /// Everything that keeps anybody from anything: locks, then calls that run without one, then what is protected; each in
     /// the order in which it came.
     pub(in crate::arbiter) fn who(&self) -> Vec<Row> {
-        let mut rows: Vec<_> = self.grants.iter().map(|(_, grant)| self.row_of_grant(grant)).collect();
-        rows.sort_by_key(|row| row.since);
+        let mut grants: Vec<_> = self.grants.iter().map(|(_, grant)| grant).collect();
+        grants.sort_by_key(|grant| grant.arrival);
+        let mut rows: Vec<_> = grants.into_iter().map(|grant| self.row_of_grant(grant)).collect();
         let mut running: Vec<_> = self.holds.iter().filter(|(_, hold)| !self.is_covered(hold)).collect();
         running.sort_by_key(|(key, hold)| (hold.since, *key));
         rows.extend(running.into_iter().map(|(_, hold)| Row {
@@ -87,7 +88,7 @@ impl Table {
         let claims = claims.filter(|claim| claim.target.overlaps(item));
         let grants = claims.map(|claim| &self.grants[claim.key]);
         grants
-            .min_by_key(|grant| grant.since)
+            .min_by_key(|grant| grant.arrival)
             .map(|grant| self.row_of_grant(grant))
     }
 
