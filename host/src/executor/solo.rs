@@ -108,7 +108,7 @@ impl Solo {
             device.clone(),
             &config.host,
             worker,
-            0,
+            (0, 0),
             dispatcher,
             now,
         )))
