@@ -42,6 +42,9 @@ fn l7_inside_a_lock_others_are_refused_before_the_driver_is_called_and_reads_and
         "{refusal}"
     );
     assert!(refusal.to_string().contains("(\"tomo run 12\")"), "{refusal}");
+    locked(bob.set_limits("stage", 0.0..=1.0).unwrap_err());
+    locked(bob.clear_limits("stage.velocity").unwrap_err());
+    locked(bob.set_zero("stage", 0.0).unwrap_err());
     // A command of the pump would touch its flow.
     locked(bob.call("pump.dispense", 1.0).unwrap_err());
     assert_eq!(number(bob.get("stage.calls")), calls, "the driver was not called");

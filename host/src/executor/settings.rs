@@ -6,6 +6,7 @@ use baton_plugin_api::Value;
 
 use super::{Call, Executor, inbox::Action, submit::Caller};
 use crate::{
+    arbiter::{Doing, Target},
     device::{AcceptedLimits, Device},
     failure::Refusal,
 };
@@ -23,6 +24,13 @@ impl Executor {
         let parameter = device.parameter(name)?;
         let limits = parameter.check_limits(limits, caller.owner.label())?;
         let now = self.now();
+        let what = Doing {
+            verb: "limits",
+            device: Arc::clone(device.name()),
+            member: Arc::clone(parameter.name()),
+        };
+        let target = Target::parameter(device.place(), parameter.index());
+        let _permit = self.arbiter().permit_change(&caller.owner, target, what, false)?;
         device.change(|change| change.set_limits(parameter.index(), limits, now))
     }
 
@@ -39,11 +47,12 @@ impl Executor {
         let call = self.call(device, parameter.name(), "zero", caller);
         self.note_write(device, parameter, &wanted, &call, caller);
         let now = self.now();
-        device.change(|change| change.may_set_zero(parameter.index(), &call, now))?;
         let action = Action::Zero {
             parameter: parameter.index(),
             wanted,
         };
+        self.keep_permit(device, &action, &call, caller, now)?;
+        device.change(|change| change.may_set_zero(parameter.index(), &call, now))?;
         self.push(device, action, &call, caller)?;
         Ok(call)
     }

@@ -12,7 +12,7 @@ use super::{
     running::Running,
 };
 use crate::{
-    arbiter::{Doing, Permit},
+    arbiter::Doing,
     clock::Time,
     config::Execution,
     device::{Change, Command, Connection, Device, Parameter, Quality, Reading, Way},
@@ -210,9 +210,7 @@ impl Executor {
         accept: impl FnOnce(&mut Change<'_>, Time) -> String,
     ) -> Result<(), Refusal> {
         let now = self.now();
-        if let Some(permit) = self.permit(device, &action, call, caller, now)? {
-            call.core().keep(permit);
-        }
+        self.keep_permit(device, &action, call, caller, now)?;
         let superseded = device.change(|change| {
             change.may_begin(way, call.core(), retarget, now)?;
             gate(change)?;
@@ -234,18 +232,18 @@ impl Executor {
         Ok(())
     }
 
-    /// The permit of a write or command (L7), which holds its targets until the call is resolved (L4). A nested one runs
-    /// under that of the outermost call (C7).
-    fn permit(
+    /// Has a write or command permitted (L7), which then holds its targets until it is resolved (L4). A nested one runs
+    /// under the permit of the outermost call (C7).
+    pub(super) fn keep_permit(
         &self,
         device: &Device,
         action: &Action,
         call: &Call,
         caller: &Caller,
         now: Time,
-    ) -> Result<Option<Permit>, Refusal> {
+    ) -> Result<(), Refusal> {
         if caller.chain.as_ref().is_some_and(|chain| chain.holds) {
-            return Ok(None);
+            return Ok(());
         }
         let label = &call.core().label;
         let what = Doing {
@@ -253,18 +251,16 @@ impl Executor {
             device: Arc::clone(&label.device),
             member: Arc::clone(&label.member),
         };
-        let (owner, place) = (&caller.owner, device.place());
-        match action {
-            Action::Write { parameter, .. } => self
-                .arbiter()
-                .permit_write(owner, place, *parameter, what, now)
-                .map(Some),
-            Action::Run { command, .. } => self
-                .arbiter()
-                .permit_command(owner, place, *command, what, now)
-                .map(Some),
-            _ => Ok(None),
-        }
+        let (arbiter, owner, place) = (self.arbiter(), &caller.owner, device.place());
+        let permit = match action {
+            Action::Write { parameter, .. } | Action::Zero { parameter, .. } => {
+                arbiter.permit_write(owner, place, *parameter, what, now)?
+            }
+            Action::Run { command, .. } => arbiter.permit_command(owner, place, *command, what, now)?,
+            _ => return Ok(()),
+        };
+        call.core().keep(permit);
+        Ok(())
     }
 
     fn job(&self, device: &Device, action: Action, call: &Call, caller: &Caller) -> Job {
