@@ -30,7 +30,7 @@
 //! | `hang up` | the instrument closes the connection |
 //! | `= VALUE` | what the read, the call or the status returns |
 //! | `! KIND` or `! KIND: part of the message` | it fails, and how: `TimeoutError`, `HardwareError`, … |
-//! | `* NAME = VALUE` | the device publishes this reading by itself |
+//! | `* NAME = VALUE` | the device publishes this reading, or sends this message, beside what was asked |
 //!
 //! In a `TEXT`, `\r`, `\n`, `\t`, `\0`, `\\` and `\xHH` stand for what cannot be seen; spaces at its end do not count, write
 //! `\x20`. `->x 01 03 00 00` and `<-x …` are bytes in hexadecimal digits.
@@ -72,6 +72,17 @@ struct Scene {
     action: Action,
     span: Range<usize>,
     steps: Vec<Step>,
+}
+
+impl Scene {
+    /// What the device is to say by itself.
+    fn unasked(&self) -> Vec<&str> {
+        let names = self.steps.iter().filter_map(|step| match &step.what {
+            Said::Unasked(name, _) => Some(name.as_str()),
+            _ => None,
+        });
+        names.collect()
+    }
 }
 
 /// What is asked of a device.
@@ -142,7 +153,7 @@ enum Said {
     /// `!`, with a part of the message.
     Fails(ErrorKind, Option<String>),
     /// `*`
-    Published(String, String),
+    Unasked(String, String),
 }
 
 impl Said {

@@ -35,6 +35,9 @@ pub const NOWHERE: &str = "tcp://127.0.0.1:9";
 /// Name of the one device.
 pub const DEVICE: &str = "instrument";
 
+/// What a station is called: by drivers, and by those who write files.
+const STATIONS: [&str; 6] = ["station", "unit", "node", "id", "slave", "address"];
+
 /// What the made-up config of the device is called in diagnostics. Its first lines are ours, the rest is the user's.
 const OPTIONS: &str = "options";
 const OUR_LINES: usize = 7;
@@ -79,6 +82,8 @@ struct Kind {
     device_type: String,
     /// The option that names the file.
     option: String,
+    /// All options.
+    options: Vec<String>,
     /// The keys that such a file has at its top.
     keys: Vec<String>,
 }
@@ -130,6 +135,32 @@ impl InstrumentFile {
         let resolution = self.resolve(&replay.address(), &options);
         let config = resolution.config.ok_or(ReplayError::Mistakes(resolution.diagnostics))?;
         replay.run(&config, &self.drivers).map_err(ReplayError::Differs)
+    }
+
+    /// The option that says which station the instrument is on a line that several share: one of the driver's own, or a
+    /// setting of the file. `None` if there is none that could be meant.
+    pub fn station(&self) -> Option<String> {
+        let known = |names: &[String]| {
+            STATIONS
+                .iter()
+                .find(|name| names.iter().any(|found| found == *name))
+                .copied()
+        };
+        // The address of a device is where its line is.
+        if let Some(own) = known(&self.kind.options).filter(|name| *name != "address") {
+            return Some(own.to_owned());
+        }
+        let (tree, _) = Source::new("", std::fs::read_to_string(&self.path).ok()?).parse_recoverable();
+        let settings: Vec<String> = tree
+            .get(&["settings"])?
+            .entries()
+            .iter()
+            .map(|entry| entry.key.clone())
+            .collect();
+        match settings.as_slice() {
+            [only] => Some(format!("settings.{only}")),
+            several => known(several).map(|name| format!("settings.{name}")),
+        }
     }
 
     /// As people know it.
@@ -201,6 +232,7 @@ fn kinds(library: &LibraryDescription) -> Vec<Kind> {
             driver: library.name.clone(),
             device_type: device.name.clone(),
             option: option.clone(),
+            options: options.keys().cloned().collect(),
             keys,
         })
     });

@@ -173,6 +173,20 @@ impl Asked {
     }
 }
 
+/// Kind and unit of a parameter, or of what a message carries; `None` if the device has neither of that name.
+pub(super) fn kind_of(device: &Device, name: &str) -> Option<(Datatype, String)> {
+    let parameters = device.parameters().iter().map(|parameter| parameter.description());
+    let parameters = parameters.map(|of| (&of.name, &of.datatype, of.unit.as_str()));
+    let messages = device
+        .config()
+        .table
+        .messages
+        .iter()
+        .map(|of| (&of.name, &of.payload, ""));
+    let (_, datatype, unit) = parameters.chain(messages).find(|(found, ..)| *found == name)?;
+    Some((datatype.clone(), unit.to_owned()))
+}
+
 /// `idle`, or `busy: moving`.
 fn show_status(status: &Status) -> String {
     match status.text.as_str() {

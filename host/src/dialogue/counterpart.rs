@@ -140,7 +140,7 @@ impl Player {
                 Said::Received(bytes) => self.say(bytes).map_err(|()| differs(Vec::new()))?,
                 Said::Wait(time) => std::thread::sleep(*time),
                 Said::HangUp => self.stream = None,
-                Said::Value(_) | Said::Fails(..) | Said::Published(..) => {}
+                Said::Value(_) | Said::Fails(..) | Said::Unasked(..) => {}
             }
         }
         self.silence()

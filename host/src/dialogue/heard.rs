@@ -1,46 +1,67 @@
 //! What a device says of itself while a dialogue is played back.
 
 use std::{
-    sync::{Condvar, Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use baton_plugin_api::{Direction, Error, Value};
 
-use crate::executor::Audience;
+use crate::executor::{Audience, Solo};
 
-/// How long a reading that the device publishes by itself is waited for.
+/// How long is waited for what a device should say by itself.
 const UNASKED: Duration = Duration::from_secs(5);
+/// Time between two looks for it.
+const BETWEEN: Duration = Duration::from_millis(5);
 
-/// The readings that a device has published since the last action.
+/// A name, and the reading or the payload.
+type Said = (String, Result<Value, Error>);
+
+/// The readings and messages that a device has sent by itself since the last action.
 #[derive(Default)]
 pub(super) struct Heard {
-    published: Mutex<Vec<(String, Result<Value, Error>)>>,
-    more: Condvar,
+    said: Mutex<Vec<Said>>,
 }
 
 impl Heard {
-    /// A new action begins.
-    pub(super) fn forget(&self) {
-        self.published.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    fn said(&self) -> MutexGuard<'_, Vec<Said>> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The reading of that number, if it comes soon.
-    pub(super) fn wait(&self, number: usize) -> Option<(String, Result<Value, Error>)> {
+    /// A new action begins.
+    pub(super) fn forget(&self) {
+        self.said().clear();
+    }
+
+    /// The reading, or message, of that name and number.
+    pub(super) fn find(&self, name: &str, number: usize) -> Option<Result<Value, Error>> {
+        let said = self.said();
+        let mut named = said.iter().filter(|(found, _)| found == name);
+        named.nth(number).map(|(_, value)| value.clone())
+    }
+
+    /// Listens until all of these have been said, or it has taken too long.
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub(super) fn listen(&self, solo: &mut Solo, names: &[&str]) -> Result<(), Error> {
         let deadline = Instant::now() + UNASKED;
-        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
-        while published.len() <= number {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return None;
+        let count = |names: &mut dyn Iterator<Item = &str>, name: &str| names.filter(|found| *found == name).count();
+        loop {
+            solo.listen()?;
+            let is_all = {
+                let said = self.said();
+                let enough = |name: &&str| {
+                    count(&mut said.iter().map(|(name, _)| name.as_str()), name)
+                        >= count(&mut names.iter().copied(), name)
+                };
+                names.iter().all(enough)
+            };
+            if is_all || Instant::now() >= deadline {
+                return Ok(());
             }
-            published = self
-                .more
-                .wait_timeout(published, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            std::thread::sleep(BETWEEN);
         }
-        Some(published[number].clone())
     }
 }
 
@@ -49,11 +70,7 @@ impl Audience for Heard {
 
     fn log(&self, _: u32, _: &str) {}
 
-    fn published(&self, parameter: &str, value: Result<Value, Error>) {
-        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
-        published.push((parameter.to_owned(), value));
-        self.more.notify_all();
+    fn said(&self, name: &str, value: Result<Value, Error>) {
+        Heard::said(self).push((name.to_owned(), value));
     }
-
-    fn message(&self, _: &str, _: Result<Value, Error>) {}
 }

@@ -5,10 +5,16 @@ use std::ops::Range;
 use baton_plugin_api::{Error, Value, diagnostic::Diagnostic};
 
 use super::{
-    Asked, Dialogue, Said, Scene, Step, asked::Unknown, counterpart::Difference, heard::Heard, replay::Differs,
-    show_value, value::is_same,
+    Asked, Dialogue, Said, Scene, Step,
+    asked::{Unknown, kind_of},
+    counterpart::Difference,
+    heard::Heard,
+    parse_value,
+    replay::Differs,
+    show_value,
+    value::is_same,
 };
-use crate::traffic::escape;
+use crate::{device::Device, traffic::escape, units::Unit};
 
 /// Compares how an action ended with what is written. `asked` is `None` for the opening, of which nothing comes.
 pub(super) fn compare(
@@ -51,29 +57,40 @@ pub(super) fn compare(
     Err(dialogue.labelled(scene, step, message, format!("expected this, got {got}")))
 }
 
-/// Waits for what the device has to publish by itself, and compares it.
-pub(super) fn compare_published(dialogue: &Dialogue, scene: &Scene, heard: &Heard) -> Result<(), Differs> {
-    let steps = scene.steps.iter().filter_map(|step| match &step.what {
-        Said::Published(name, expected) => Some((step, name, expected)),
-        _ => None,
-    });
-    for (number, (step, name, expected)) in steps.enumerate() {
-        let Some((parameter, value)) = heard.wait(number) else {
-            return Err(dialogue.labelled(scene, step, "nothing was published", "expected this".to_owned()));
+/// Compares what the device has said by itself with what is written.
+pub(super) fn compare_said(dialogue: &Dialogue, scene: &Scene, heard: &Heard, device: &Device) -> Result<(), Differs> {
+    let mut names: Vec<&str> = Vec::new();
+    for step in &scene.steps {
+        let Said::Unasked(name, expected) = &step.what else {
+            continue;
         };
-        let got = value.as_ref().map_or_else(show_error, |value| show_value(value, ""));
-        // The unit is that of the parameter, whatever is written behind the number.
-        let number = expected
-            .split_whitespace()
-            .next()
-            .and_then(|number| number.parse::<f64>().ok());
-        let same = match (&value, number) {
-            (Ok(value), Some(number)) if value.as_f64().is_some() => is_same(&Value::Float(number), value),
-            _ => got == *expected,
+        let differs = |message: &str, label: String| Err(dialogue.labelled(scene, step, message, label));
+        let Some((datatype, unit)) = kind_of(device, name) else {
+            return differs(
+                "the device has no such parameter or message",
+                format!("there is no `{name}`"),
+            );
         };
-        if parameter != *name || !same {
-            let got = format!("expected this, got {parameter} = {got}");
-            return Err(dialogue.labelled(scene, step, "something else was published", got));
+        let number = names.iter().filter(|found| *found == name).count();
+        names.push(name);
+        match heard.find(name, number) {
+            None => return differs("this did not come", "expected this".to_owned()),
+            Some(Err(error)) => {
+                return differs(
+                    "this did not come",
+                    format!("expected this, got {}", show_error(&error)),
+                );
+            }
+            Some(Ok(value)) => match parse_value(expected, &datatype, &Unit::parse(&unit)) {
+                Err(why) => return differs("this is no value of it", why),
+                Ok(parsed) if is_same(&parsed, &value) => {}
+                Ok(_) => {
+                    return differs(
+                        "the value is another",
+                        format!("expected this, got {}", show_value(&value, &unit)),
+                    );
+                }
+            },
         }
     }
     Ok(())

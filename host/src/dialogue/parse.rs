@@ -105,7 +105,7 @@ impl Reader<'_> {
             ("<-", Self::received),
             ("=", Self::value),
             ("!", Self::fails),
-            ("*", Self::published),
+            ("*", Self::unasked),
         ] {
             if line.text.starts_with(sign) {
                 let said = step(self, line.skip(sign.len()))?;
@@ -278,10 +278,10 @@ impl Reader<'_> {
         Ok(Said::Fails(found, part.filter(|part| !part.is_empty())))
     }
 
-    fn published(&self, text: Piece<'_>) -> Outcome<Said> {
+    fn unasked(&self, text: Piece<'_>) -> Outcome<Said> {
         match text.text.split_once('=') {
             Some((name, value)) if !name.trim().is_empty() => {
-                Ok(Said::Published(name.trim().to_owned(), value.trim().to_owned()))
+                Ok(Said::Unasked(name.trim().to_owned(), value.trim().to_owned()))
             }
             _ => Err(self
                 .error(text.span(), "no reading")

@@ -8,7 +8,7 @@ use super::{
     Action, Asked, Dialogue, Said, Scene,
     counterpart::Counterpart,
     heard::Heard,
-    outcome::{compare, compare_published},
+    outcome::{compare, compare_said},
 };
 use crate::{config::LabConfig, executor::Solo, plugin::Drivers};
 
@@ -120,15 +120,22 @@ impl<'d> Replay<'d> {
                     .expect("it was there just now")
                     .close()
                     .map(|()| Value::Unit),
+                Action::Listen => heard.listen(open, &scene.unasked()).map(|()| Value::Unit),
                 _ => asked.ask(open),
             };
             (Some(asked), outcome)
         };
-        let published = compare_published(dialogue, scene, heard);
+        let unasked = match solo {
+            Some(open) => {
+                let device = Arc::clone(open.device());
+                compare_said(dialogue, scene, heard, &device)
+            }
+            None => Ok(()),
+        };
         let said = self.counterpart.verdict();
         said.map_err(|difference| dialogue.differs(scene, difference, outcome.as_ref().err()))?;
         compare(dialogue, scene, &outcome, asked.as_ref())?;
-        published?;
+        unasked?;
         if !after.is_empty() {
             self.counterpart.play(after);
             self.counterpart
@@ -145,5 +152,8 @@ type Numbered = Vec<(usize, Said)>;
 fn around_outcome(scene: &Scene) -> (Numbered, Numbered) {
     let steps = scene.steps.iter().map(|step| step.what.clone()).enumerate();
     let outcome = scene.steps.iter().position(|step| step.what.is_outcome());
-    steps.partition(|(index, _)| outcome.is_none_or(|outcome| *index < outcome))
+    let (before, mut after): (Numbered, Numbered) =
+        steps.partition(|(index, _)| outcome.is_none_or(|outcome| *index < outcome));
+    after.retain(|(_, said)| matches!(said, Said::Sent(_) | Said::Received(_) | Said::Wait(_) | Said::HangUp));
+    (before, after)
 }

@@ -42,7 +42,7 @@ fn a_dialogue_has_actions_and_what_is_said() {
     // One blank sets the text off; the second belongs to it.
     assert_eq!(*steps[1], Said::Received(b" 1 ".to_vec()));
     assert_eq!(*steps[3], Said::Sent(vec![1, 10, 11]));
-    assert_eq!(*steps[7], Said::Published("a".into(), "2 V".into()));
+    assert_eq!(*steps[7], Said::Unasked("a".into(), "2 V".into()));
 }
 
 #[test]

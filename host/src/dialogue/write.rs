@@ -55,9 +55,19 @@ impl Recorder {
         }
     }
 
+    /// The device has said this beside it.
+    pub fn unasked(&mut self, name: &str, value: &Value, unit: &str) {
+        self.line(&format!("* {name} = {}", show_value(value, unit)));
+    }
+
     /// It failed.
     pub fn failed(&mut self, error: &Error) {
         self.line(&format!("! {}", error.kind().class()));
+    }
+
+    /// Takes back what was written after the first so many bytes.
+    pub fn cut(&mut self, bytes: usize) {
+        self.text.truncate(bytes);
     }
 
     /// The dialogue so far.

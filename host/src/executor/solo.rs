@@ -41,11 +41,8 @@ pub trait Audience: Send + Sync {
     /// A line for the log: level 1 is an error, 5 a trace.
     fn log(&self, level: u32, text: &str);
 
-    /// A reading that the driver published by itself, as it is or as an error.
-    fn published(&self, parameter: &str, value: Result<Value, Error>);
-
-    /// A message of the device.
-    fn message(&self, message: &str, payload: Result<Value, Error>);
+    /// The device says something by itself: a reading of the parameter of that name, or the message of that name.
+    fn said(&self, name: &str, value: Result<Value, Error>);
 }
 
 /// An open device that stands alone, or together with the controller that its config gives it.
@@ -55,6 +52,7 @@ pub struct Solo {
     // The device before the controller that it is on: dropped in this order.
     raw: BoxDevice,
     controller: Option<BoxController>,
+    audience: Arc<dyn Audience>,
 }
 
 impl Solo {
@@ -86,6 +84,7 @@ impl Solo {
                 device,
                 raw,
                 controller: None,
+                audience,
             });
         };
         let mut controller = library.open_controller(&on.controller_type, &on.options.to_string(), host(&on.name))?;
@@ -95,6 +94,7 @@ impl Solo {
             device,
             raw,
             controller: Some(controller),
+            audience,
         })
     }
 
@@ -125,7 +125,7 @@ impl Solo {
     /// What the driver says, or that what it returned is not what its table says.
     pub fn read(&mut self, parameter: &Parameter) -> Result<Value, Error> {
         let (index, limit) = (parameter.index() as u32, parameter.timeout());
-        let value = enter(limit, |cx| self.raw.read(index, cx))?;
+        let value = enter(&*self.audience, limit, |cx| self.raw.read(index, cx))?;
         body::sensible(&parameter.description().datatype, value.try_into()?)
     }
 
@@ -135,7 +135,7 @@ impl Solo {
     /// What the driver says.
     pub fn write(&mut self, parameter: &Parameter, value: Value) -> Result<(), Error> {
         let (index, limit) = (parameter.index() as u32, parameter.timeout());
-        enter(limit, |cx| self.raw.write(index, value.into(), cx))
+        enter(&*self.audience, limit, |cx| self.raw.write(index, value.into(), cx))
     }
 
     /// Runs a command; `argument` has passed [`Command::check`].
@@ -144,7 +144,7 @@ impl Solo {
     /// What the driver says, or that what it returned is not what its table says.
     pub fn run(&mut self, command: &Command, argument: Value) -> Result<Value, Error> {
         let (index, limit) = (command.index() as u32, command.timeout());
-        let value = enter(limit, |cx| self.raw.run(index, argument.into(), cx))?;
+        let value = enter(&*self.audience, limit, |cx| self.raw.run(index, argument.into(), cx))?;
         body::sensible(&command.description().result, value.try_into()?)
     }
 
@@ -154,7 +154,7 @@ impl Solo {
     /// What the driver says.
     pub fn status(&mut self) -> Option<Result<Status, Error>> {
         let table = &self.device.config().table;
-        let status = || enter(LIMIT, |cx| self.raw.status(cx)).and_then(Value::try_from);
+        let status = || enter(&*self.audience, LIMIT, |cx| self.raw.status(cx)).and_then(Value::try_from);
         table
             .status
             .then(status)
@@ -167,7 +167,20 @@ impl Solo {
     /// What the driver says.
     pub fn stop(&mut self) -> Option<Result<(), Error>> {
         let can_stop = self.device.config().table.stop;
-        can_stop.then(|| enter(LIMIT, |cx| self.raw.stop(cx)))
+        can_stop.then(|| enter(&*self.audience, LIMIT, |cx| self.raw.stop(cx)))
+    }
+
+    /// Has it pass on what its instrument says by itself, as a lab does every so often; does nothing if it does not listen.
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub fn listen(&mut self) -> Result<(), Error> {
+        let listens = self.device.config().table.listen.is_some();
+        if listens {
+            enter(&*self.audience, LIMIT, |cx| self.raw.listen(cx))
+        } else {
+            Ok(())
+        }
     }
 
     /// Closes it, and its controller.
@@ -185,22 +198,25 @@ impl Solo {
 }
 
 fn enter<T>(
+    audience: &dyn Audience,
     limit: Duration,
     entry: impl FnOnce(baton_plugin_api::abi::RefContext<'_>) -> RawResult<T>,
 ) -> Result<T, Error> {
     let context = SoloContext {
+        audience,
         ends: Instant::now().checked_add(limit),
     };
     super::result(entry(RawContext_TO::from_ptr(RRef::new(&context), TD_Opaque)))
 }
 
 /// The context of one entry. It is never cancelled: whoever waits ends the program.
-struct SoloContext {
+struct SoloContext<'a> {
+    audience: &'a dyn Audience,
     /// `None` if it may take for ever.
     ends: Option<Instant>,
 }
 
-impl RawContext for SoloContext {
+impl RawContext for SoloContext<'_> {
     fn cancelled(&self) -> bool {
         false
     }
@@ -234,7 +250,9 @@ impl RawContext for SoloContext {
         RErr(alone(&path).into())
     }
 
-    fn publish(&self, _: RStr<'_>, _: RawValue, _: u64) {}
+    fn publish(&self, parameter: RStr<'_>, value: RawValue, _: u64) {
+        guard::contained(|| self.audience.said(&parameter, value.try_into()));
+    }
 }
 
 fn alone(path: &str) -> Error {
@@ -260,11 +278,11 @@ impl RawHost for SoloHost {
     }
 
     fn send(&self, message: RStr<'_>, payload: RawValue) {
-        guard::contained(|| self.audience.message(&message, payload.try_into()));
+        guard::contained(|| self.audience.said(&message, payload.try_into()));
     }
 
     fn publish(&self, parameter: RStr<'_>, value: RawValue, _: u64) {
-        guard::contained(|| self.audience.published(&parameter, value.try_into()));
+        guard::contained(|| self.audience.said(&parameter, value.try_into()));
     }
 
     fn log(&self, level: u32, text: RStr<'_>) {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::input::duration;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Instrument {
     /// Speak to an instrument once, and show each exchange with what was understood of it
@@ -47,25 +49,12 @@ pub(crate) struct How {
     /// The driver that the file is for, where it does not show: `stream`, or DRIVER/TYPE
     #[arg(long, value_name = "DRIVER")]
     pub(crate) driver: Option<String>,
-    /// Which station it is, on a line that several instruments share; the same as --option station=STATION
+    /// Which station it is, on a line that several instruments share
     #[arg(long, value_name = "STATION")]
     pub(crate) station: Option<String>,
     /// Another option of the device, such as reply_timeout='"2 s"', in TOML; may be given several times
     #[arg(long = "option", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub(crate) options: Vec<(String, String)>,
-}
-
-impl How {
-    /// All options, the station among them.
-    pub(crate) fn options(&self) -> Vec<(String, String)> {
-        let station = self.station.iter().map(|station| {
-            // What is no TOML by itself is text.
-            let bare = station.parse::<i64>().is_ok() || station.starts_with('"');
-            let value = if bare { station.clone() } else { format!("{station:?}") };
-            ("station".to_owned(), value)
-        });
-        station.chain(self.options.iter().cloned()).collect()
-    }
 }
 
 #[derive(Args, Debug)]
@@ -84,6 +73,9 @@ pub(crate) struct Try {
     /// Run a command, with its argument if it has one, after what --set asks for
     #[arg(long, num_args = 1..=2, value_names = ["COMMAND", "ARGUMENT"], allow_hyphen_values = true)]
     pub(crate) call: Vec<String>,
+    /// Then listen for so long to what the instrument says by itself, such as "10 s"
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) listen: Option<f64>,
     /// Keep the dialogue in this file, for `baton instrument test`
     #[arg(long, value_name = "DIALOGUE")]
     pub(crate) record: Option<PathBuf>,

@@ -42,6 +42,27 @@ fn find(path: &Path, how: &How, output: Output) -> Result<InstrumentFile, Failur
     })
 }
 
+/// The options of the device, the station among them.
+fn options(file: &InstrumentFile, how: &How) -> Result<Vec<(String, String)>, Failure> {
+    let mut options = how.options.clone();
+    if let Some(station) = &how.station {
+        let name = file.station().ok_or_else(|| {
+            let text = format!(
+                "{} has nothing to say which station it is, such as a setting `station`",
+                file.name()
+            );
+            Failure::Request(text)
+        })?;
+        // What is no number is text.
+        let value = match station.parse::<i64>() {
+            Ok(number) => number.to_string(),
+            Err(_) => format!("{station:?}"),
+        };
+        options.push((name, value));
+    }
+    Ok(options)
+}
+
 /// The lab of a file's one device; what is wrong with the file is told.
 fn resolve(
     file: &InstrumentFile,

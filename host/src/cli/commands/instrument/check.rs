@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{BAD_CONFIG, find, title};
+use super::{BAD_CONFIG, find, options, title};
 use crate::{
     cli::{args::How, commands::check::count, failure::Failure, output::Output},
     config::{LabConfig, render},
@@ -15,7 +15,7 @@ pub(in crate::cli::commands) fn check(files: &[PathBuf], how: &How, output: Outp
     let mut all_sound = true;
     for path in files {
         let file = find(path, how, output)?;
-        let resolution = file.resolve(NOWHERE, &how.options());
+        let resolution = file.resolve(NOWHERE, &options(&file, how)?);
         match &resolution.config {
             Some(config) if !output.json => output.line(&sound(&file.name(), config))?,
             config => all_sound &= config.is_some(),

@@ -3,7 +3,7 @@
 use baton_plugin_api::diagnostic::Diagnostic;
 use serde_json::{Value as Json, json};
 
-use super::{BAD_CONFIG, find};
+use super::{BAD_CONFIG, find, options};
 use crate::{
     cli::{args::Test, commands::check::count, failure::Failure, output::Output},
     config::render,
@@ -17,11 +17,12 @@ const DIFFERENT: u8 = 1;
 /// Plays all of them, and tells of each how it went.
 pub(super) fn run(test: &Test, output: Output) -> Result<(), Failure> {
     let file = find(&test.file, &test.how, output)?;
+    let options = options(&file, &test.how)?;
     let mut worst = 0;
     let mut rows = Vec::new();
     for path in &test.dialogues {
         let name = path.display().to_string();
-        let (code, found, replayed) = match file.replay(path, &test.how.options()) {
+        let (code, found, replayed) = match file.replay(path, &options) {
             Ok(replayed) => (0, Vec::new(), Some(replayed)),
             Err(ReplayError::Differs(difference)) => (DIFFERENT, vec![*difference], None),
             Err(ReplayError::Mistakes(found)) => (BAD_CONFIG, found, None),

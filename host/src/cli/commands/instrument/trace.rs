@@ -23,11 +23,15 @@ pub(super) struct Trace {
     state: Mutex<State>,
 }
 
+/// Name and value of what a device has said by itself.
+pub(super) type Unasked = (String, Result<Value, Error>);
+
 #[derive(Default)]
 struct State {
     /// What came in since something was sent last, and when the first of it did.
     received: Option<(f64, Vec<u8>)>,
     exchanges: Vec<Json>,
+    unasked: Vec<Unasked>,
     recorder: Recorder,
 }
 
@@ -63,11 +67,12 @@ impl Trace {
         self.state().recorder.text().to_owned()
     }
 
-    /// Nothing more comes of what was asked: what came in last is whole. Gives what was said since the last time.
-    pub(super) fn take(&self) -> Vec<Json> {
+    /// Nothing more comes of what was asked: what came in last is whole. Gives what was said since the last time, on the
+    /// line and by the device.
+    pub(super) fn take(&self) -> (Vec<Json>, Vec<Unasked>) {
         let mut state = self.state();
         self.flush(&mut state);
-        std::mem::take(&mut state.exchanges)
+        (std::mem::take(&mut state.exchanges), std::mem::take(&mut state.unasked))
     }
 
     fn flush(&self, state: &mut State) {
@@ -134,19 +139,7 @@ impl Audience for Trace {
         }
     }
 
-    fn published(&self, parameter: &str, value: Result<Value, Error>) {
-        let text = value.map_or_else(
-            |error| error.message().to_owned(),
-            |value| crate::dialogue::show_value(&value, ""),
-        );
-        self.show(Some(self.elapsed()), &format!("{parameter} = {text} (by itself)"));
-    }
-
-    fn message(&self, message: &str, payload: Result<Value, Error>) {
-        let text = payload.map_or_else(
-            |error| error.message().to_owned(),
-            |value| crate::dialogue::show_value(&value, ""),
-        );
-        self.show(Some(self.elapsed()), &format!("message {message} {text}"));
+    fn said(&self, name: &str, value: Result<Value, Error>) {
+        self.state().unasked.push((name.to_owned(), value));
     }
 }
