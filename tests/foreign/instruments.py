@@ -52,7 +52,7 @@ class Simulator:
                 self._hang_up()
         return self._exchange(line)
 
-    def _exchange(self, line: str) -> str:
+    def _exchange(self, line: str, encoding: str = "utf-8") -> str:
         if self._question is None:
             self._question = socket.create_connection(("127.0.0.1", self.port), 2)
         self._question.sendall(line.encode() + self.send_end)
@@ -62,7 +62,7 @@ class Simulator:
             if not more:
                 raise ConnectionError("lewis has closed the connection")
             reply += more
-        return reply.decode().strip()
+        return reply.decode(encoding).strip()
 
     def _hang_up(self) -> None:
         if self._question is not None:

@@ -20,6 +20,7 @@ pub fn parse_value(text: &str, datatype: &Datatype, unit: &Unit) -> Result<Value
     let text = text.trim();
     let value = match datatype {
         Datatype::Unit if text.is_empty() => Value::Unit,
+        Datatype::Unit => return Err(format!("nothing is expected, found `{text}`")),
         Datatype::Int { .. } | Datatype::Float => number(text, datatype, unit)?,
         Datatype::Text { .. } | Datatype::Enum { .. } => named(text, datatype),
         Datatype::Bool => Value::Bool(match text {

@@ -4,6 +4,7 @@ mod session;
 
 use std::{sync::Arc, time::Duration};
 
+use baton_plugin_api::Datatype;
 use session::{Asking, Session};
 
 use super::{find, options, resolve, title, trace::Trace};
@@ -47,11 +48,21 @@ fn plan(arguments: &Try, device: &Arc<Device>) -> Result<Vec<Asking>, Failure> {
             actions.push(Action::Read(name.clone()));
         }
     }
+    let mut parameters = arguments.parameters.clone();
     if let Some((command, argument)) = arguments.call.split_first() {
-        actions.push(Action::Call(command.clone(), argument.first().cloned()));
+        let mut argument = argument.first().cloned();
+        if takes_nothing(device, command)
+            && argument
+                .as_ref()
+                .is_some_and(|name| readable(device).any(|r| r == *name))
+        {
+            // What stands behind a command that takes nothing is the first parameter.
+            parameters.splice(0..0, argument.take());
+        }
+        actions.push(Action::Call(command.clone(), argument));
     }
     let nothing_else = actions.is_empty();
-    match arguments.parameters.as_slice() {
+    match parameters.as_slice() {
         [] if nothing_else && arguments.listen.is_some() => {}
         [] if nothing_else => {
             actions.extend(readable(device).map(Action::Read));
@@ -79,6 +90,11 @@ fn plan(arguments: &Try, device: &Arc<Device>) -> Result<Vec<Asking>, Failure> {
         }
     });
     asked.collect()
+}
+
+fn takes_nothing(device: &Device, command: &str) -> bool {
+    let command = device.commands().iter().find(|found| **found.name() == *command);
+    command.is_some_and(|command| command.description().argument == Datatype::Unit)
 }
 
 fn readable(device: &Device) -> impl Iterator<Item = String> {
