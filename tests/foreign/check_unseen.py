@@ -1,4 +1,4 @@
-"""Instruments that Baton's authors had not seen: each is connected by a file that its user could write, by nothing else."""
+"""Instruments that Baton's authors had not seen: each is connected by a file that its user could write, and no more."""
 
 from pathlib import Path
 
