@@ -5,13 +5,16 @@
 //!   that an instrument says [by itself](Sieve) are kept for it, whenever they come.
 //! - A question whose answer did not come in time leaves the line *in debt*: before the next question the line waits for
 //!   that answer, to throw it away. If it still does not come, the line connects anew where that helps.
-//! - Where it may not help (a serial port; a TCP server with a serial port behind it, which looks like any other), the
-//!   line then is *in doubt*: once it has a reply, it waits whether another follows. If so, the first was the late one.
+//! - That does not help on a serial port, nor with a TCP server that has one behind it and looks like any other. So the
+//!   line then is *in doubt*: what only reads is asked once more than answers may be due, for answers come in the order of
+//!   their questions, and the last one is taken. What must not be asked twice waits whether a second reply follows.
 //! - A reply that does not fit leaves the line in debt as well, for a moment: the one that fits may follow.
 //! - A line that ends, or delivers what cannot be a reply, is closed for good: the host then opens its devices again, with
 //!   its own back-off.
 
 mod debt;
+#[cfg(test)]
+mod faults;
 mod patience;
 mod receive;
 #[cfg(test)]
@@ -46,6 +49,9 @@ const SLICE: Duration = Duration::from_millis(20);
 /// How soon after a late reply the right one follows: an instrument that did not answer for long says all at once.
 const FOLLOWS: Duration = Duration::from_secs(1);
 
+/// How many late answers are reckoned with.
+const MOST_DOUBT: u32 = 3;
+
 /// Lines that instruments said by themselves, and nobody has fetched; beyond that the oldest are dropped.
 const MOST_HEARD: usize = 1000;
 
@@ -66,8 +72,15 @@ pub(crate) struct Question<'a> {
     pub(crate) turn: &'a Turn,
     /// Whether a reply can be the one to this question; asked only where there is a doubt.
     pub(crate) fits: &'a dyn Fn(&[u8]) -> bool,
-    /// What kind of error it is when an echo is another one.
+    /// What kind of error it is when something else comes: `ReadFailed` if the question only reads.
     pub(crate) kind: ErrorKind,
+}
+
+impl Question<'_> {
+    /// Whether it may be asked twice.
+    fn only_reads(&self) -> bool {
+        self.kind == ErrorKind::ReadFailed
+    }
 }
 
 /// A line that was connected.
@@ -83,8 +96,10 @@ pub(crate) struct Line {
     received: Vec<u8>,
     /// What may still come in as an answer to an earlier question.
     debt: Option<Debt>,
-    /// How many answers may come in of which nobody can say to which question they belong.
+    /// How many answers to earlier questions may come in before the one to the next.
     doubt: u32,
+    /// Whether it was waited for these already.
+    has_waited: bool,
     /// When the instrument is ready for the next question.
     ready: Option<Instant>,
     /// How often the line was connected anew.
@@ -108,6 +123,7 @@ impl Line {
             received: Vec::new(),
             debt: None,
             doubt: 0,
+            has_waited: false,
             ready: None,
             connections: 0,
             lost: BTreeSet::new(),
@@ -192,11 +208,18 @@ impl Line {
                 self.connections += 1;
                 self.selected = None;
             }
-            self.doubt = self.doubt.saturating_add(debt.owed);
+            self.suspect(debt.owed);
         }
         self.received.clear();
         self.debt = None;
         Ok(())
+    }
+
+    /// So many answers may come in some time.
+    fn suspect(&mut self, owed: u32) {
+        // More than these were lost: an instrument that has not answered for a day will not answer to all of it.
+        self.doubt = (self.doubt + owed).min(MOST_DOUBT);
+        self.has_waited = false;
     }
 
     /// Sends a line to which nothing comes back but an echo, if there are echoes.
@@ -220,6 +243,18 @@ impl Line {
     /// `Timeout` if it does not come in time; `CommunicationFailed` if the line is gone or the reply has no end;
     /// `Cancelled` as soon as the call is; the question's kind if the echo is another one.
     pub(crate) fn ask(&mut self, question: &Question<'_>, patience: &dyn Patience) -> Result<Vec<u8>> {
+        let again = if question.only_reads() { self.doubt } else { 0 };
+        let mut reply = self.ask_once(question, patience)?;
+        for _ in 0..again {
+            reply = self.ask_once(question, patience)?;
+        }
+        if question.only_reads() {
+            self.doubt = 0;
+        }
+        Ok(reply)
+    }
+
+    fn ask_once(&mut self, question: &Question<'_>, patience: &dyn Patience) -> Result<Vec<u8>> {
         self.send(question, patience)?;
         // Until the answer is here it is owed, whatever else ends the wait.
         self.debt = Some(Debt::of(question));
@@ -228,8 +263,8 @@ impl Line {
             self.echo(question, limit, patience)?;
         }
         let mut reply = self.reply(question, limit, patience)?;
-        while self.doubt > 0 {
-            reply = self.resolve(question, reply, patience)?;
+        while self.doubt > 0 && !self.has_waited && !question.only_reads() {
+            reply = self.follow(question, reply, patience)?;
         }
         self.debt = None;
         self.rest(question);
@@ -237,7 +272,7 @@ impl Line {
     }
 
     /// Waits whether another reply follows; if one does, the first was a late one.
-    fn resolve(&mut self, question: &Question<'_>, first: Vec<u8>, patience: &dyn Patience) -> Result<Vec<u8>> {
+    fn follow(&mut self, question: &Question<'_>, first: Vec<u8>, patience: &dyn Patience) -> Result<Vec<u8>> {
         let limit = Limit::of(question.manner.reply_timeout(question.turn).min(FOLLOWS), patience);
         match self.next(&limit.wait(question), patience)? {
             Came::Whole(second) => {
@@ -247,7 +282,7 @@ impl Line {
             }
             Came::Nothing | Came::Part if limit.is_cut => Err(self.overdue(question, limit)),
             Came::Nothing | Came::Part => {
-                self.doubt = 0;
+                self.has_waited = true;
                 Ok(first)
             }
         }
@@ -276,7 +311,7 @@ impl Line {
         let settled = self.interrupted(question, expects, owed, patience);
         if owed > 0 && self.debt.is_none() {
             // Nobody knows whether what was owed has come.
-            self.doubt = owed;
+            self.suspect(owed);
         }
         settled
     }

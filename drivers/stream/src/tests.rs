@@ -219,7 +219,7 @@ fn after_a_timeout_the_instrument_is_introduced_to_again() {
         &MOTOR.replace("20 s", "400 ms"),
         vec![
             vec![("REMOTE", "OK"), ("P?", "")],
-            vec![("REMOTE", "OK"), ("P?", "7.5")],
+            vec![("REMOTE", "OK"), ("P?", "7.5"), ("P?", "7.5")],
         ],
     );
     let bench = &mut lab.bench;

@@ -142,10 +142,11 @@ fn an_instrument_that_never_replied_is_connected_to_anew() {
         let mut second = Served::accept(&listener);
         // What the first connection says now is for nobody.
         first.say_into_the_void(b"99\r\n");
-        assert_eq!(second.hear().as_deref(), Some("S?"));
-        second.say("idle\r\n");
-        // Nothing follows, which is what the line waits for.
-        assert_eq!(second.hear(), None);
+        // Once more than answers may be due: behind a serial server the first of them could be the old one.
+        for reply in ["moving\r\n", "idle\r\n"] {
+            assert_eq!(second.hear().as_deref(), Some("S?"));
+            second.say(reply);
+        }
     });
     assert_eq!(
         error(&mut spoken, "P?"),
@@ -153,7 +154,6 @@ fn an_instrument_that_never_replied_is_connected_to_anew() {
     );
     assert_eq!(ask(&mut spoken, "S?").unwrap(), "idle");
     assert_eq!((spoken.line.connections(), spoken.line.take_lost(0)), (1, true));
-    drop(spoken);
     instrument.join().unwrap();
 }
 
