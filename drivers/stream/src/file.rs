@@ -29,7 +29,7 @@ use serde::Deserialize;
 
 pub use keys::*;
 pub(crate) use read::read;
-pub(crate) use reader::Given;
+pub(crate) use reader::{Given, STATION};
 pub use schema::schema;
 #[cfg(test)]
 pub(crate) use {subjects::Subject, templates::bound};

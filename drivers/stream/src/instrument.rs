@@ -11,6 +11,7 @@ pub(crate) use write::Write;
 use crate::{
     line::{Line, Patience, Question, Speaker, Uncancelled},
     script::{Command, ErrorQuery, Exchange, Script, Source, StatusQuery},
+    select::Select,
     template::{Given, Mismatch, Scanned},
     text::show,
 };
@@ -18,11 +19,31 @@ use crate::{
 /// Most errors that are fetched after one write: an instrument that has more never says that it has none.
 const MOST_ERRORS: usize = 50;
 
+/// Where an instrument is.
+pub(crate) struct Place {
+    pub(crate) line: Shared<Line>,
+    /// Which of those on the line.
+    pub(crate) speaker: Speaker,
+    /// What the line has to be told before this instrument hears anything.
+    pub(crate) select: Option<Select>,
+}
+
+impl Place {
+    /// On a line of its own.
+    pub(crate) fn alone(line: Line) -> Self {
+        Place {
+            line: Shared::new(line),
+            speaker: 0,
+            select: None,
+        }
+    }
+}
+
 /// An instrument on a line.
 pub struct Instrument {
     line: Shared<Line>,
-    /// Which of those on the line.
     speaker: Speaker,
+    select: Option<Select>,
     script: Arc<Script>,
     host: Host,
     /// The connection on which what the file has under `init` was said.
@@ -35,16 +56,11 @@ pub struct Instrument {
 
 impl Instrument {
     /// Introduces itself on a line that is connected.
-    pub(crate) fn open(
-        line: Shared<Line>,
-        speaker: Speaker,
-        script: Script,
-        host: Host,
-        patience: &dyn Patience,
-    ) -> Result<Self> {
+    pub(crate) fn open(place: Place, script: Script, host: Host, patience: &dyn Patience) -> Result<Self> {
         let mut instrument = Instrument {
-            line,
-            speaker,
+            line: place.line,
+            speaker: place.speaker,
+            select: place.select,
             script: Arc::new(script),
             host,
             introduced: None,
@@ -167,6 +183,7 @@ impl Instrument {
         let question = self.question(stop, &text, &fits, ErrorKind::HardwareError);
         let (line, patience) = (self.line.clone(), Uncancelled::within(cx.remaining()));
         let mut line = line.lock();
+        self.select(&mut line, &patience)?;
         let Some(reply) = line.interrupt(&question, stop.expect.is_some(), &patience)? else {
             return Ok(());
         };
@@ -275,12 +292,20 @@ impl Instrument {
     ) -> Result<Scanned> {
         let fits = self.fits(exchange);
         let question = self.question(exchange, text, &fits, kind);
+        self.select(line, patience)?;
         if exchange.expect.is_none() {
             line.tell(&question, patience)?;
             return Ok(Scanned::default());
         }
         let reply = line.ask(&question, patience)?;
         self.understand(line, exchange, &question, &reply)
+    }
+
+    /// Sees to it that this instrument hears what comes next.
+    fn select(&self, line: &mut Line, patience: &dyn Patience) -> Result<()> {
+        self.select
+            .as_ref()
+            .map_or(Ok(()), |select| select.ensure(line, patience))
     }
 
     /// The line to send. Values of other parameters that it carries are asked for before, or are what was last written.

@@ -28,6 +28,7 @@
 //! 4. [`template`] takes the reply apart; what does not fit is an error that shows expected and got.
 #![forbid(unsafe_code)]
 
+mod bus;
 #[cfg(test)]
 mod fake;
 pub mod file;
@@ -35,6 +36,7 @@ mod instrument;
 mod line;
 mod manner;
 mod script;
+mod select;
 mod table;
 mod template;
 #[cfg(test)]
@@ -44,13 +46,15 @@ mod text;
 use std::time::Duration;
 
 use baton_plugin_api::{
-    Device, Error, ErrorKind, FilePath, Host, Result, Shared, Table, export_driver,
-    line::{Address, BadAddress, Limits, Traced, Transport},
+    Device, Error, ErrorKind, FilePath, Host, Result, Table, export_driver,
+    line::{Address, BadAddress, Limits, Traced},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use bus::{Bus, LineOptions};
 pub use instrument::Instrument;
+use instrument::Place;
 use line::{Line, Uncancelled};
 use script::Script;
 
@@ -89,14 +93,22 @@ impl Options {
     }
 
     fn address(&self) -> Result<Address> {
-        let read = self.address.parse();
-        read.map_err(|wrong: BadAddress| Error::new(ErrorKind::WrongType, wrong.to_string()))
+        parse_address(&self.address)
     }
 }
 
-/// Lets the host see what goes over a line.
-fn traced(transport: Box<dyn Transport>, host: Host) -> impl Transport {
-    Traced::new(transport, move |direction, bytes: &[u8]| host.traffic(direction, bytes))
+fn parse_address(address: &str) -> Result<Address> {
+    let read = address.parse();
+    read.map_err(|wrong: BadAddress| Error::new(ErrorKind::WrongType, wrong.to_string()))
+}
+
+/// Connects, and lets the host see what goes over the line.
+fn connect(address: &Address, limits: &Limits, host: Host) -> Result<Line> {
+    let transport = address
+        .connect(limits)
+        .map_err(|error| Error::communication(format!("cannot connect to {address}: {error}")))?;
+    let traced = Traced::new(transport, move |direction, bytes: &[u8]| host.traffic(direction, bytes));
+    Ok(Line::new(address.to_string(), Box::new(traced)))
 }
 
 fn seconds(option: Option<f64>) -> Result<Option<Duration>> {
@@ -116,11 +128,8 @@ impl Device for Instrument {
             connect: script.connect_timeout,
             send: script.manner.reply_timeout,
         };
-        let transport = address
-            .connect(&limits)
-            .map_err(|error| Error::communication(format!("cannot connect to {address}: {error}")))?;
-        let line = Line::new(address.to_string(), Box::new(traced(transport, host.clone())));
-        Instrument::open(Shared::new(line), 0, script, host, &Uncancelled::OPENING)
+        let place = Place::alone(connect(&address, &limits, host.clone())?);
+        Instrument::open(place, script, host, &Uncancelled::OPENING)
     }
 
     fn table(table: &mut Table<Self>) {
@@ -134,4 +143,4 @@ impl Device for Instrument {
     }
 }
 
-export_driver!(Instrument);
+export_driver!(Instrument; controllers: Bus);

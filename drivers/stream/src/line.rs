@@ -106,8 +106,8 @@ pub(crate) struct Line {
     connections: u64,
     /// Who did not answer at all, and may have forgotten what it was told at the beginning.
     lost: BTreeSet<Speaker>,
-    /// Who was selected last, where that has to be said.
-    selected: Option<Speaker>,
+    /// What was said last to select an instrument.
+    selected: Option<Vec<u8>>,
     sieves: Vec<(Speaker, Sieve)>,
     heard: VecDeque<(Speaker, Vec<u8>)>,
 }
@@ -134,7 +134,6 @@ impl Line {
     }
 
     /// The same line, with several instruments on it. It is not connected anew because one of them is silent.
-    #[allow(dead_code, reason = "for controllers")]
     pub(crate) fn shared(self) -> Self {
         Line {
             is_shared: true,
@@ -152,9 +151,8 @@ impl Line {
         self.lost.remove(&speaker)
     }
 
-    /// Who was selected last, if that is sure.
-    #[allow(dead_code, reason = "for controllers")]
-    pub(crate) fn selected(&mut self) -> &mut Option<Speaker> {
+    /// What was said last to select an instrument, if that was heard for sure.
+    pub(crate) fn selected(&mut self) -> &mut Option<Vec<u8>> {
         &mut self.selected
     }
 
@@ -203,10 +201,10 @@ impl Line {
     fn write_off(&mut self, debt: Debt) -> Result<()> {
         if debt.is_grave {
             self.lost.insert(debt.of);
+            self.selected = None;
             if self.transport.has_connections() && !self.is_shared {
                 self.transport.reconnect().map_err(|error| self.break_up(error))?;
                 self.connections += 1;
-                self.selected = None;
             }
             self.suspect(debt.owed);
         }
@@ -243,6 +241,19 @@ impl Line {
     /// `Timeout` if it does not come in time; `CommunicationFailed` if the line is gone or the reply has no end;
     /// `Cancelled` as soon as the call is; the question's kind if the echo is another one.
     pub(crate) fn ask(&mut self, question: &Question<'_>, patience: &dyn Patience) -> Result<Vec<u8>> {
+        let reply = self.ask_in_doubt(question, patience);
+        if self.is_shared && reply.as_ref().is_err_and(|error| error.kind() == ErrorKind::Timeout) {
+            // What it owes is waited for at its own expense, not at that of its neighbours.
+            let settled = self.settle(patience);
+            settled.or_else(|error| match error.kind() {
+                ErrorKind::CommunicationFailed => Err(error),
+                _ => Ok(()),
+            })?;
+        }
+        reply
+    }
+
+    fn ask_in_doubt(&mut self, question: &Question<'_>, patience: &dyn Patience) -> Result<Vec<u8>> {
         let again = if question.only_reads() { self.doubt } else { 0 };
         let mut reply = self.ask_once(question, patience)?;
         for _ in 0..again {

@@ -47,6 +47,9 @@ pub(super) struct Ends {
     pub(super) is_known: bool,
 }
 
+/// The setting that a line gives to each of its instruments, whether or not the file has a use for it.
+pub(crate) const STATION: &str = "station";
+
 /// What the lab's config gives for the settings of an instrument file.
 pub(crate) type Given = BTreeMap<String, Json>;
 

@@ -3,7 +3,11 @@
 use baton_plugin_api::{Error, ErrorKind, Value, diagnostic::Diagnostic};
 use serde_json::Value as Json;
 
-use super::{Kind, SettingEntry, SettingValue, reader::Reader, subjects::Subject};
+use super::{
+    Kind, SettingEntry, SettingValue,
+    reader::{Reader, STATION},
+    subjects::Subject,
+};
 
 impl Reader<'_> {
     /// Reads all settings, with what the lab's config gives for them.
@@ -84,7 +88,10 @@ impl Reader<'_> {
     /// Tells of a setting that the lab's config gives and the file does not have.
     pub(super) fn unknown_setting(&self) -> Option<Error> {
         let names = self.keys(&["settings"]);
-        let unknown = self.given.keys().find(|name| !names.contains(&name.as_str()))?;
+        let unknown = self
+            .given
+            .keys()
+            .find(|name| *name != STATION && !names.contains(&name.as_str()))?;
         let known = match names.is_empty() {
             true => "it has none".to_owned(),
             false => match baton_plugin_api::diagnostic::nearest(unknown, names.iter().copied()) {

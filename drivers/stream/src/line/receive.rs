@@ -35,12 +35,17 @@ pub(super) enum Came {
 impl Line {
     /// The reply to a question, within the limit.
     pub(super) fn reply(&mut self, question: &Question<'_>, limit: Limit, patience: &dyn Patience) -> Result<Vec<u8>> {
+        let mut other = None;
         loop {
+            let may_be_other = self.doubt > 0 || self.is_shared;
             match self.next(&limit.wait(question), patience)? {
-                // In doubt, what cannot be the reply is an earlier one.
-                Came::Whole(reply) if self.doubt > 0 && !(question.fits)(&reply) => self.doubt -= 1,
+                // An earlier one, or that of a neighbour.
+                Came::Whole(reply) if may_be_other && !(question.fits)(&reply) => {
+                    self.doubt = self.doubt.saturating_sub(1);
+                    other = Some(reply);
+                }
                 Came::Whole(reply) => return Ok(reply),
-                Came::Nothing | Came::Part => return Err(self.overdue(question, limit)),
+                Came::Nothing | Came::Part => return other.ok_or_else(|| self.overdue(question, limit)),
             }
         }
     }
