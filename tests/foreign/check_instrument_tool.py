@@ -1,6 +1,7 @@
 """`baton instrument try` and `test`, with programs that others wrote at the other end."""
 
 import json
+import signal
 
 from bench import ROOT, Bench, equal, holds
 from instruments import Julabo, Motor
@@ -55,6 +56,21 @@ def check_exit_codes_of_try(bench: Bench) -> None:
     broken.write_text((INSTRUMENTS / "julabo.toml").read_text().replace('"{:f}"', '"{:y}"', 1))
     wrong = bench.cli("instrument", "try", str(broken), "--on", on).code_is(78)
     holds("broken.toml:" in wrong.err and "^" in wrong.err, wrong.err)
+
+
+def check_listening_ends_by_ctrl_c(bench: Bench) -> None:
+    """What was said until then is kept."""
+    julabo = Julabo()
+    bench.later(julabo.end)
+    dialogue = bench.folder / "bath.dialogue"
+    on = f"tcp://127.0.0.1:{julabo.port}"
+    file = INSTRUMENTS / "julabo.toml"
+    words = ["temperature", "--listen", "10 min", "--record", dialogue]
+    listener = bench.start(bench.baton, "instrument", "try", file, "--on", on, *words)
+    listener.wait_for("listening")
+    listener.signal(signal.SIGINT)
+    equal(listener.wait(), 0, "exit code")
+    holds("= 24 degC" in dialogue.read_text(), dialogue.read_text())
 
 
 def check_a_dialogue_tells_the_first_difference(bench: Bench) -> None:

@@ -67,7 +67,7 @@ def check_over_a_serial_pty(bench: Bench) -> None:
 def check_over_a_serial_line_through_socat(bench: Bench) -> None:
     """A serial port with its parameters; the line is pulled out and plugged in again."""
     simulator = julabo(bench)
-    line = SerialLine(bench.folder, f"tcp:127.0.0.1:{simulator.port}")
+    line = SerialLine(bench.folder, simulator.port)
     bench.later(line.kill)
     running = host(bench, f"serial://{line.path}?baud=4800&data=7&parity=even")
     works(simulator, running, 22.5)
@@ -81,7 +81,7 @@ def check_over_a_serial_line_through_socat(bench: Bench) -> None:
 def check_a_serial_line_is_taken_by_one_host_alone(bench: Bench) -> None:
     """A second host says who has it (X4)."""
     simulator = julabo(bench)
-    line = SerialLine(bench.folder, f"tcp:127.0.0.1:{simulator.port}")
+    line = SerialLine(bench.folder, simulator.port)
     bench.later(line.kill)
     address = f"serial://{line.path}?baud=9600"
     first = host(bench, address)

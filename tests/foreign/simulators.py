@@ -1,13 +1,15 @@
 """Instruments that sinstruments simulates, and lines between them and Baton."""
 
 import contextlib
+import shutil
 import socket
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
-from bench import need, tool
+from bench import tool
 from processes import Process, free_port, until
 
 INSTRUMENTS = Path(__file__).with_name("instruments")
@@ -58,19 +60,37 @@ class Sinstrument:
             return reply.decode().strip()
 
 
-class SerialLine:
-    """A serial line through socat: a pty on Baton's side, whatever socat can reach on the other."""
+# What socat does here, where there is none: a pty by that path, and a TCP connection to that port.
+RELAY = """
+import os, pty, select, socket, sys, tty
+ours, theirs = pty.openpty()
+tty.setraw(theirs)
+os.symlink(os.ttyname(theirs), sys.argv[1])
+line = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
+while True:
+    for ready in select.select([ours, line], [], [])[0]:
+        data = os.read(ours, 4096) if ready == ours else line.recv(4096)
+        if not data:
+            sys.exit()
+        line.sendall(data) if ready == ours else os.write(ours, data)
+"""
 
-    def __init__(self, folder: Path, there: str, options: str = "") -> None:
-        need("socat")
+
+class SerialLine:
+    """A serial line to a TCP port of this machine, through socat: a pty on Baton's side."""
+
+    def __init__(self, folder: Path, port: int) -> None:
         self.path = folder / "line"
-        self._command = ["socat", f"pty,raw,echo=0,link={self.path}{options}", there]
+        if shutil.which("socat"):
+            self._command = ["socat", f"pty,raw,echo=0,link={self.path}", f"tcp:127.0.0.1:{port}"]
+        else:
+            self._command = [sys.executable, "-c", RELAY, str(self.path), str(port)]
         self.start()
 
     def start(self) -> None:
         """Plug it in."""
         self._process = Process(self._command)
-        until("socat has made a pty", self.path.exists)
+        until("there is a pty", self.path.exists)
 
     def kill(self) -> None:
         """Pull it out."""

@@ -4,22 +4,19 @@
 //! it, wants to see the one exchange that was asked for. What the driver tells the host on the way goes to an
 //! [`Audience`]. Values are checked as in a lab; frames, guards and locks of one there are not.
 
+mod host;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use abi_stable::{
-    sabi_trait::TD_Opaque,
-    sabi_types::RRef,
-    std_types::{RErr, RSlice, RStr, RString},
-};
+use abi_stable::{sabi_trait::TD_Opaque, sabi_types::RRef};
 use baton_plugin_api::{
-    Direction, Error, Status, Time, Value,
-    abi::{
-        BoxController, BoxDevice, BoxHost, RawContext, RawContext_TO, RawHost, RawHost_TO, RawResult, RawValue, guard,
-    },
+    Direction, Error, Status, Value,
+    abi::{BoxController, BoxDevice, BoxHost, RawContext_TO, RawHost_TO, RawResult},
 };
+use host::{SoloContext, SoloHost};
 
 use super::{Worker, body};
 use crate::{
@@ -40,6 +37,11 @@ pub trait Audience: Send + Sync {
 
     /// A line for the log: level 1 is an error, 5 a trace.
     fn log(&self, level: u32, text: &str);
+
+    /// Whether a call is to end, as nobody waits for it any more.
+    fn cancelled(&self) -> bool {
+        false
+    }
 
     /// The device says something by itself: a reading of the parameter of that name, or the message of that name.
     fn said(&self, name: &str, value: Result<Value, Error>);
@@ -207,95 +209,4 @@ fn enter<T>(
         ends: Instant::now().checked_add(limit),
     };
     super::result(entry(RawContext_TO::from_ptr(RRef::new(&context), TD_Opaque)))
-}
-
-/// The context of one entry. It is never cancelled: whoever waits ends the program.
-struct SoloContext<'a> {
-    audience: &'a dyn Audience,
-    /// `None` if it may take for ever.
-    ends: Option<Instant>,
-}
-
-impl RawContext for SoloContext<'_> {
-    fn cancelled(&self) -> bool {
-        false
-    }
-
-    fn progress(&self, _: f64) {}
-
-    fn now(&self) -> u64 {
-        now()
-    }
-
-    fn sleep(&self, nanoseconds: u64) -> bool {
-        std::thread::sleep(Duration::from_nanos(nanoseconds));
-        true
-    }
-
-    fn remaining(&self) -> u64 {
-        self.ends.map_or(u64::MAX, |ends| {
-            u64::try_from(ends.saturating_duration_since(Instant::now()).as_nanos()).unwrap_or(u64::MAX)
-        })
-    }
-
-    fn get(&self, path: RStr<'_>) -> RawResult {
-        RErr(alone(&path).into())
-    }
-
-    fn set(&self, path: RStr<'_>, _: RawValue) -> RawResult {
-        RErr(alone(&path).into())
-    }
-
-    fn call(&self, path: RStr<'_>, _: RawValue) -> RawResult {
-        RErr(alone(&path).into())
-    }
-
-    fn publish(&self, parameter: RStr<'_>, value: RawValue, _: u64) {
-        guard::contained(|| self.audience.said(&parameter, value.try_into()));
-    }
-}
-
-fn alone(path: &str) -> Error {
-    Error::impossible(format!(
-        "there is no `{path}`: the device is opened alone, without a lab"
-    ))
-}
-
-fn now() -> u64 {
-    Time::as_nanoseconds(Clock::real().now())
-}
-
-/// The host for the device's life.
-#[derive(Clone)]
-struct SoloHost {
-    name: Arc<str>,
-    audience: Arc<dyn Audience>,
-}
-
-impl RawHost for SoloHost {
-    fn name(&self) -> RString {
-        RString::from(&*self.name)
-    }
-
-    fn send(&self, message: RStr<'_>, payload: RawValue) {
-        guard::contained(|| self.audience.said(&message, payload.try_into()));
-    }
-
-    fn publish(&self, parameter: RStr<'_>, value: RawValue, _: u64) {
-        guard::contained(|| self.audience.said(&parameter, value.try_into()));
-    }
-
-    fn log(&self, level: u32, text: RStr<'_>) {
-        guard::contained(|| self.audience.log(level, &text));
-    }
-
-    fn now(&self) -> u64 {
-        now()
-    }
-
-    fn traffic(&self, direction: u32, bytes: RSlice<'_, u8>) {
-        if let Some(direction) = Direction::from_number(direction) {
-            guard::contained(|| self.audience.traffic(direction, &bytes));
-        }
-    }
 }

@@ -9,7 +9,7 @@ use session::{Asking, Session};
 
 use super::{find, options, resolve, title, trace::Trace};
 use crate::{
-    cli::{args::Try, failure::Failure, output::Output},
+    cli::{args::Try, failure::Failure, interrupt, output::Output},
     device::Device,
     dialogue::{Action, Asked, Recorder},
     executor::Solo,
@@ -29,6 +29,14 @@ pub(super) fn run(arguments: &Try, output: Output) -> Result<(), Failure> {
     if !output.json {
         output.line(&format!("{} on {}", title(&config), arguments.address))?;
     }
+    let interrupted = Arc::clone(&trace);
+    interrupt::each(move || {
+        if interrupted.interrupt() {
+            return true;
+        }
+        // Whoever presses it again does not want to wait for an instrument that does not answer.
+        std::process::exit(130)
+    })?;
     let mut session = Session::new(output, Arc::clone(&trace));
     session.hold(&config, &file, &actions, arguments.listen.map(Duration::from_secs_f64));
     if let Some(path) = &arguments.record {

@@ -1,7 +1,10 @@
 //! What went over the line, for people while it happens and for programs afterwards.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -20,6 +23,7 @@ use crate::{
 pub(super) struct Trace {
     output: Output,
     began: Instant,
+    interrupted: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -44,12 +48,23 @@ impl Trace {
         Trace {
             output,
             began: Instant::now(),
+            interrupted: AtomicBool::new(false),
             state: Mutex::new(state),
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ctrl-C was pressed. Gives `false` if it was before.
+    pub(super) fn interrupt(&self) -> bool {
+        !self.interrupted.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether Ctrl-C was pressed.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Acquire)
     }
 
     /// Seconds since the beginning.
@@ -137,6 +152,10 @@ impl Audience for Trace {
         if level <= 2 {
             self.show(Some(self.elapsed()), &format!("the driver says: {text}"));
         }
+    }
+
+    fn cancelled(&self) -> bool {
+        self.is_interrupted()
     }
 
     fn said(&self, name: &str, value: Result<Value, Error>) {

@@ -41,6 +41,8 @@ pub(super) struct Session {
     rows: Vec<Json>,
     /// Parameters whose value came with the answer to another question.
     seen: HashSet<String>,
+    /// Whether everything was asked, and what was left was to listen.
+    listened: bool,
     /// The exit code of the first failure.
     worst: u8,
 }
@@ -52,6 +54,7 @@ impl Session {
             trace,
             rows: Vec::new(),
             seen: HashSet::new(),
+            listened: false,
             worst: 0,
         }
     }
@@ -93,16 +96,17 @@ impl Session {
         }
         let outcome = asked.ask(solo);
         self.tell(action, Some(asked), Some(device), &outcome);
-        !outcome.is_err_and(|error| is_gone(&error))
+        !self.trace.is_interrupted() && !outcome.is_err_and(|error| is_gone(&error))
     }
 
     /// Shows what the instrument says by itself.
     fn listen(&mut self, solo: &mut Solo, device: &Device, time: Duration) {
+        self.listened = true;
         self.trace.record(|recorder| recorder.action(&Action::Listen));
         self.output.note(&format!("listening for {time:?} (Ctrl-C ends it)"));
         let until = Instant::now() + time;
         let mut outcome = Ok(Value::Unit);
-        while outcome.is_ok() && Instant::now() < until {
+        while outcome.is_ok() && Instant::now() < until && !self.trace.is_interrupted() {
             outcome = solo.listen().map(|()| Value::Unit);
             self.tell_unasked(device);
             std::thread::sleep(BETWEEN);
@@ -212,6 +216,8 @@ impl Session {
                 .object(json!({ "instrument": title(config), "address": address, "actions": self.rows }))?;
         }
         match self.worst {
+            // Ctrl-C is how listening ends; anything else it cuts short.
+            _ if self.trace.is_interrupted() && !self.listened => Err(Failure::Interrupted("interrupted".to_owned())),
             0 => Ok(()),
             code => Err(Failure::Told(code)),
         }
