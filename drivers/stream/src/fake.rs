@@ -1,7 +1,7 @@
 //! An instrument for tests: the other end of a TCP connection, in a thread of the test.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
 };
 
@@ -26,6 +26,13 @@ impl Served {
         self.reader.read_line(&mut line).unwrap();
         let line = line.strip_suffix('\n')?;
         Some(line.strip_suffix('\r').unwrap_or(line).to_owned())
+    }
+
+    /// So many bytes that were sent.
+    pub(crate) fn hear_bytes(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.reader.read_exact(&mut bytes).unwrap();
+        bytes
     }
 
     /// Says something, terminator included.

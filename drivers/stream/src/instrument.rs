@@ -433,10 +433,11 @@ impl Instrument {
         }
         let script = Arc::clone(&self.script);
         let line = self.line.clone();
-        line.lock().listen(&script.manner.reply_end)?;
+        let heard = line.lock().listen(&script.manner.reply_end);
         loop {
             let said = line.lock().take_heard(self.speaker);
-            let Some(said) = said else { return Ok(()) };
+            // What was said before the line ended was said all the same.
+            let Some(said) = said else { return heard };
             let Some((unsolicited, scanned)) = script
                 .unsolicited
                 .iter()

@@ -1,10 +1,14 @@
 //! The whole driver on the bench, with an instrument that is a thread of the test.
 
+mod frames;
 mod lewis;
+mod values;
 
 use std::{net::TcpListener, thread, time::Duration};
 
-use baton_plugin_api::{ErrorKind, Result, StatusCode, Value, description::DeviceClass, diagnostic, testkit::Bench};
+use baton_plugin_api::{
+    Datatype, ErrorKind, Result, StatusCode, Value, description::DeviceClass, diagnostic, testkit::Bench,
+};
 use expect_test::{Expect, expect};
 use serde_json::json;
 use tempfile::TempDir;
@@ -158,7 +162,8 @@ fn an_instrument_that_starts_late_is_busy_all_the_same() {
 #[test]
 fn what_does_not_fit_is_an_error_that_shows_both() {
     let (mut lab, instrument) = lab(
-        MOTOR,
+        // What does not fit is followed by a wait for what does.
+        &MOTOR.replace("20 s", "500 ms"),
         vec![vec![
             ("REMOTE", "OK"),
             ("P?", "\x02garbage"),

@@ -13,9 +13,9 @@ use crate::diagnostic::{Diagnostic, Place};
 pub(super) fn check(source: &Source, node: &Node, path: &[&str], schema: &Json) -> Checked {
     let walk = Walk { source, root: schema };
     let base = path.len();
-    let path = path
-        .iter()
-        .fold(Path::default(), |path, step| path.below((*step).to_owned()));
+    let path = path.iter().fold(Path::default(), |path, step| {
+        path.below((*step).to_owned(), step.parse::<usize>().is_ok())
+    });
     let mut found = walk.check(
         node,
         schema,
@@ -58,20 +58,31 @@ const MOST_HOPS: u32 = 64;
 
 /// Keys and indices, the last one first, so that a step down copies nothing.
 #[derive(Clone, Default)]
-pub(super) struct Path(Option<Rc<(Path, String)>>);
+pub(super) struct Path(Option<Rc<Step>>);
+
+struct Step {
+    above: Path,
+    name: String,
+    /// Whether it goes into an array; a key may be a number, too.
+    is_index: bool,
+}
 
 impl Path {
-    fn below(&self, step: String) -> Path {
-        Path(Some(Rc::new((self.clone(), step))))
+    fn below(&self, name: String, is_index: bool) -> Path {
+        Path(Some(Rc::new(Step {
+            above: self.clone(),
+            name,
+            is_index,
+        })))
+    }
+
+    /// The steps, the last one first.
+    fn steps(&self) -> impl Iterator<Item = &Step> {
+        std::iter::successors(self.0.as_deref(), |step| step.above.0.as_deref())
     }
 
     pub(super) fn to_vec(&self) -> Vec<String> {
-        let mut steps = Vec::new();
-        let mut path = self;
-        while let Some(step) = &path.0 {
-            steps.push(step.1.clone());
-            path = &step.0;
-        }
+        let mut steps: Vec<String> = self.steps().map(|step| step.name.clone()).collect();
         steps.reverse();
         steps
     }
@@ -80,11 +91,14 @@ impl Path {
 impl At<'_> {
     /// The last key, for messages: `` `limits` ``, or "the file".
     pub(super) fn name(&self) -> String {
-        let path = self.path.to_vec();
-        let key = path.iter().rposition(|step| step.parse::<usize>().is_err());
-        let Some(key) = key else { return "the file".to_owned() };
-        let indices: String = path[key + 1..].iter().map(|step| format!("[{step}]")).collect();
-        format!("`{}{indices}`", path[key])
+        let mut indices = String::new();
+        for step in self.path.steps() {
+            if !step.is_index {
+                return format!("`{}{indices}`", step.name);
+            }
+            indices.insert_str(0, &format!("[{}]", step.name));
+        }
+        "the file".to_owned()
     }
 }
 
@@ -203,7 +217,7 @@ impl<'a> Walk<'a> {
         let first = schema["prefixItems"].as_array().map(Vec::as_slice).unwrap_or_default();
         for (index, item) in items.iter().enumerate() {
             let schema = first.get(index).or(schema.get("items")).unwrap_or(&Json::Bool(true));
-            found.extend(self.check(item, schema, &self.below(at, index.to_string())));
+            found.extend(self.check(item, schema, &self.below(at, index.to_string(), true)));
         }
         found
     }
@@ -225,10 +239,10 @@ impl<'a> Walk<'a> {
         self.root.pointer(schema["$ref"].as_str()?.strip_prefix('#')?)
     }
 
-    /// One step down, into an item of an array.
-    fn below(&self, at: &At<'a>, step: String) -> At<'a> {
+    /// One step down, into an item of an array or a key of a table.
+    fn below(&self, at: &At<'a>, step: String, is_index: bool) -> At<'a> {
         At {
-            path: at.path.below(step),
+            path: at.path.below(step, is_index),
             unit: at.unit,
             hops: 0,
         }
@@ -238,7 +252,7 @@ impl<'a> Walk<'a> {
     pub(super) fn inside(&self, at: &At<'a>, key: &str) -> At<'a> {
         At {
             unit: None,
-            ..self.below(at, key.to_owned())
+            ..self.below(at, key.to_owned(), false)
         }
     }
 }

@@ -162,7 +162,7 @@ when = { idle = "idle", 2 = "movng", 3 = { state = "error", txt = "jammed" } }
 send = "H"
 "#,
         expect![[r#"
-            box.toml:12:29: error: `when[2]` cannot be `movng`
+            box.toml:12:29: error: `2` cannot be `movng`
               12 | when = { idle = "idle", 2 = "movng", 3 = { state = "error", txt = "jammed" } }
                  |                             ^^^^^^^
                  = help: choices: `disabled`, `idle`, `warn`, `busy`, `error`

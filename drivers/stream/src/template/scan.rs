@@ -106,6 +106,13 @@ fn check(checksum: Checksum, of: &[u8], reply: &[u8], at: usize) -> Result<usize
         Notation::Text(_) => came.eq_ignore_ascii_case(&due),
         Notation::Raw(_) => came == due,
     };
+    let show = |bytes: &[u8]| match notation {
+        Notation::Text(_) => show(bytes),
+        Notation::Raw(_) => format!(
+            "`{}`",
+            bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect::<String>()
+        ),
+    };
     let why = || {
         format!(
             "the checksum {algorithm:?} of what came is {}, not {}",

@@ -48,7 +48,7 @@ fn a_checksum_is_of_what_stands_before_it() {
             {}{!sum8:02X} `123456789dd`: Text("123456789")
             expected `{}{!sum8:02X}`, got `123456788DD` (the checksum sum8 of what came is `DC`, not `DD`)
             expected `{}{!sum8:02X}`, got `D` (the checksum sum8 is missing at its end)
-            expected `{:f}{!crc16-modbus}`, got `12.5\xdb\x11` (the checksum crc16-modbus of what came is `r\xa0`, not `\xdb\x11`)
+            expected `{:f}{!crc16-modbus}`, got `12.5\xdb\x11` (the checksum crc16-modbus of what came is `\x72\xa0`, not `\xdb\x11`)
             expected `{:f}{!crc16-modbus}`, got `12.5\xdb` (the checksum crc16-modbus is missing at byte 5, before `\xdb`)
             \x02{!start}{}{!end}\x03{!xor8:02x} `\x02123456789\x0331`: Text("123456789")
         "#]],
