@@ -241,7 +241,10 @@ impl Settings<'_, '_> {
                 unit: unit.to_string(),
             }),
         };
-        let explain = |error| quantity::explain(&self.description.name, &error).at(self.section.place(path));
+        // The key is what is wrong, and not the parameter; within `limits` it is the one above the index.
+        let key = path.iter().rfind(|step| step.parse::<usize>().is_err());
+        let key = key.copied().unwrap_or(&self.description.name);
+        let explain = |error| quantity::explain(key, &error).at(self.section.place(path));
         number.map_err(|error| self.report(explain(error))).ok()
     }
 
