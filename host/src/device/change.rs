@@ -1,6 +1,7 @@
 //! A change of a device, and how subscribers are told.
 
 mod settings;
+mod told;
 
 use std::{
     sync::{Arc, atomic::Ordering},

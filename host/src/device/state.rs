@@ -84,6 +84,8 @@ pub(crate) struct State {
     pub(super) readings: Vec<Option<LastReading>>,
     /// When each reading was last sent.
     pub(super) sent: Vec<Option<Time>>,
+    /// When the driver last told each by itself, since all was read the last time.
+    pub(super) told: Vec<Option<Time>>,
     pub(super) targets: Vec<Option<Reading>>,
     pub(super) driver_status: Status,
     /// What the host knows better than the driver: busy from acceptance to resolution, and the error of a motion that
@@ -112,6 +114,7 @@ impl State {
         State {
             readings: vec![None; parameters],
             sent: vec![None; parameters],
+            told: vec![None; parameters],
             targets: vec![None; parameters],
             driver_status: Status::idle(),
             host_status: None,

@@ -193,6 +193,9 @@ fn publish(
     let reading = device.change(|change| {
         let reading = value.map(|value| device.reading(parameter.as_user(value), time));
         let recorded = reading.clone().map_err(|error| ReadingError { error, time });
+        if recorded.is_ok() {
+            change.tell(parameter.index(), now);
+        }
         change.record(parameter.index(), recorded, now, false);
         reading
     });

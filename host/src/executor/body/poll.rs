@@ -28,6 +28,7 @@ impl Body {
         self.polls.retain(|timer| timer.slot != slot);
         self.instances[slot].silence = Default::default();
         let device = Arc::clone(&self.instances[slot].device);
+        device.change(|change| change.forget_told());
         self.poll(Timer {
             due: self.now(),
             count: 0,
@@ -51,6 +52,7 @@ impl Body {
     /// Everything of a device is polled soon: a command may have changed any of it.
     pub(super) fn poll_soon(&mut self, slot: usize) {
         let now = self.now();
+        self.instances[slot].device.change(|change| change.forget_told());
         let mut timers = std::mem::take(&mut self.timers).into_vec();
         for timer in &mut timers {
             if timer.0.slot == slot && matches!(timer.0.task, Task::Poll(_) | Task::PollStatus) {
@@ -143,6 +145,9 @@ impl Body {
                 .is_some_and(|main| main.index() == index),
             _ => false,
         };
+        if self.was_told(poll, watched) {
+            return;
+        }
         let began = self.now();
         if !(moving && watched) {
             match poll.task {
@@ -164,6 +169,22 @@ impl Body {
         {
             self.plan(now + interval, slot, poll.task);
         }
+    }
+
+    /// What the driver has told by itself, with something else that was asked, is not asked for until an interval later.
+    fn was_told(&mut self, poll: Timer, watched: bool) -> bool {
+        let Task::Poll(index) = poll.task else { return false };
+        let device = &self.instances[poll.slot].device;
+        let Some(told) = device.change(|change| change.told(index)) else {
+            return false;
+        };
+        match self.interval(poll.slot, poll.task, Duration::ZERO) {
+            Some(interval) if told + interval <= self.now() => return false,
+            Some(interval) => self.plan(told + interval, poll.slot, poll.task),
+            None => {}
+        }
+        self.note_health(poll.slot, watched, None);
+        true
     }
 
     /// A device that does not answer is left alone for a while; one that does again is asked for everything.
