@@ -26,7 +26,7 @@ pub use files::Files;
 pub use frame::Frame;
 pub use lab::{
     ControllerConfig, DeviceConfig, Execution, HostConfig, LabConfig, MemberConfig, OnDisconnect, OnExit, Origin,
-    ParameterConfig, Scale, Setting,
+    ParameterConfig, RampConfig, Scale, Setting,
 };
 pub use limits::{Bound, Limits, StatedLimits, Whose};
 pub use resolve::{Resolution, resolve};

@@ -86,8 +86,13 @@ impl Device {
             .and_then(|main| parameters.iter().position(|p| **p.name() == **main));
         let state = State::new(parameters.len(), now);
         let waited = (0..=parameters.len()).map(|_| AtomicUsize::new(0)).collect();
+        // The host itself makes a motion of what it takes there in steps.
+        let ramped = main.is_some_and(|main: usize| parameters[main].ramp().is_some());
         Device {
-            class: config.table.class(),
+            class: match config.table.class() {
+                DeviceClass::Writable if ramped => DeviceClass::Drivable,
+                class => class,
+            },
             name,
             config,
             parameters,
@@ -136,12 +141,17 @@ impl Device {
 
     /// Whether a write of this parameter is a motion: the device is busy from its acceptance to its resolution.
     pub fn moves(&self, parameter: &Parameter) -> bool {
-        self.main == Some(parameter.index()) && self.config.table.status
+        self.main == Some(parameter.index()) && (self.config.table.status || parameter.ramp().is_some())
     }
 
     /// Whether clients see a target of this parameter: it is the main one, and can be written.
     fn is_target(&self, parameter: usize) -> bool {
         self.main == Some(parameter) && self.parameters[parameter].description().writable
+    }
+
+    /// Whether the host takes any of its parameters there in steps, which it can end.
+    pub fn has_ramp(&self) -> bool {
+        self.parameters.iter().any(|parameter| parameter.ramp().is_some())
     }
 
     /// Whether it can be stopped by its driver's table.

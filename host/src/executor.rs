@@ -14,6 +14,7 @@ mod inline;
 mod instance;
 mod motion;
 mod noted;
+mod ramp;
 mod running;
 mod settings;
 mod solo;

@@ -175,6 +175,14 @@ pub enum Failure {
         /// How far it is from the target; empty where that is no matter of far and near.
         off: String,
     },
+    /// A ramp did not get to its end.
+    #[error("{path}: the ramp to {target} ended at {reached}: {cause}")]
+    Ramp {
+        path: String,
+        target: String,
+        reached: String,
+        cause: Box<Failure>,
+    },
     /// What was waited for did not come in time.
     #[error("{path} was not {wanted} within {}; it is {last}", seconds(*.limit))]
     NotReached {
@@ -305,6 +313,7 @@ impl Failure {
             Failure::Driver { error, .. } => error.kind(),
             Failure::Timeout { .. } | Failure::NotReached { .. } => ErrorKind::Timeout,
             Failure::Missed { .. } => ErrorKind::HardwareError,
+            Failure::Ramp { cause, .. } => cause.kind(),
             Failure::Stopped { .. } | Failure::Cancelled { .. } | Failure::Superseded { .. } => ErrorKind::Cancelled,
             Failure::Panicked { .. } => ErrorKind::InternalError,
         }
@@ -314,6 +323,7 @@ impl Failure {
     pub fn outcome(&self) -> &'static str {
         match self {
             Failure::Refused(_) => "refused",
+            Failure::Ramp { cause, .. } => cause.outcome(),
             Failure::Driver { error, .. } if error.kind() == ErrorKind::Cancelled => "cancelled",
             Failure::Driver { .. } | Failure::Missed { .. } | Failure::Panicked { .. } => "failed",
             Failure::Timeout { .. } | Failure::NotReached { .. } => "timeout",
@@ -327,6 +337,16 @@ impl Failure {
     pub fn detail(&self) -> serde_json::Value {
         match self {
             Failure::Refused(refusal) => refusal.detail(),
+            Failure::Ramp {
+                target, reached, cause, ..
+            } => {
+                let mut detail = cause.detail();
+                if let Some(detail) = detail.as_object_mut() {
+                    detail.insert("ramp_target".into(), json!(target));
+                    detail.insert("reached".into(), json!(reached));
+                }
+                detail
+            }
             Failure::Driver { error, .. } if !error.detail().is_null() => error.detail().clone(),
             Failure::Missed {
                 target,

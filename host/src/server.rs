@@ -45,6 +45,7 @@
 //! | module | `_members` | the devices that it uses |
 //! | accessible | `_name` | the driver's name |
 //! | parameter | `_tolerance`, `_digits`, `_poll`, `_timeout` | in its unit, and in seconds |
+//! | parameter | `_ramp` | `{"step","rate","settle"}` if the host takes a write there in steps: in its unit, that per second, and seconds |
 //! | limits | `_origin` | who has set them, also in `update`, `reply` and `changed`: `driver`, a place in the config, `user ana`; a pair of these where the bounds differ |
 //! | limits, in `changed` | `_warnings` | what may be unexpected: the present value is outside, a limit of somebody else is narrower |
 //! | command | `_long`, `_timeout` | whether it takes as long as a motion; seconds |

@@ -68,6 +68,41 @@ def check_a_move_is_busy_until_it_has_arrived(bench: Bench) -> None:
         near(node.read("stage"), 10, 0.01, "position read")
 
 
+RAMP = """
+[devices.supply]
+driver = "sim"
+type = "supply"
+parameters.voltage = { step = "1 V", rate = "10 V/s" }
+"""
+
+
+def check_a_ramp_is_a_move(bench: Bench) -> None:
+    """What the host takes there in steps is a Drivable: busy on the way, idle at its end, and stopped half way."""
+    config = bench.folder / "ramp.toml"
+    config.write_text(RAMP)
+    with Node(bench.host(config).address) as node:
+        classes = node.client.modules["supply"]["properties"]["interface_classes"]
+        equal(classes, ["Drivable"], "class of the supply")
+        since = node.mark()
+        started = time.monotonic()
+        node.client.setParameter("supply", "target", 10)
+        status = node.client.cache["supply", "status"].value
+        equal((status[0] // 100 * 100, status[1]), (BUSY, "ramping to 10.000 V"), "status at the reply")
+        near(node.client.cache["supply", "target"].value, 10, 1e-9, "target at the reply")
+        equal(node.rest("supply", since), [BUSY, IDLE], "states")
+        holds(time.monotonic() - started >= 1, "10 V at 10 V/s took less than a second")
+        volts = [round(volt) for volt in node.heard("supply", "value", since)]
+        equal(sorted(set(volts) - {0}), list(range(1, 11)), "steps")
+        since = node.mark()
+        node.client.setParameter("supply", "target", 0)
+        node.wait_for("supply", "half way", lambda: min(node.heard("supply", "value", since), default=10) < 8, since)
+        node.client.execCommand("supply", "stop")
+        node.rest("supply", since)
+        volts = node.read("supply")
+        holds(0 < volts < 8, f"it stopped at {volts} V")
+        near(node.client.cache["supply", "target"].value, volts, 1e-9, "target after the stop")
+
+
 def check_a_stop_ends_the_move_half_way(bench: Bench) -> None:
     """`stop` is answered while the device moves, and leaves it where it is."""
     with Node(bench.host().address) as node:

@@ -164,6 +164,8 @@ pub struct ParameterConfig {
     pub motion_timeout: Option<Setting<f64>>,
     /// For this long a reading answers for the hardware.
     pub fresh_for: Option<Setting<f64>>,
+    /// How a write is taken there in steps.
+    pub ramp: Option<Setting<RampConfig>>,
     /// Value that is written when the device is opened, as its datatype keeps it.
     pub initial: Option<Setting<Value>>,
 }
@@ -175,6 +177,18 @@ pub struct Scale {
     pub factor: f64,
     /// The user's unit, where it is not the driver's.
     pub unit: Option<String>,
+}
+
+/// How a write is taken to its target in steps. There is a step or a rate, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct RampConfig {
+    /// Greatest step, in the parameter's unit.
+    pub step: Option<f64>,
+    /// Greatest rate, in the parameter's unit per second.
+    pub rate: Option<f64>,
+    /// Seconds for which the readback has to be at each step before the next is written; with a rate and 0, steps are
+    /// not waited for.
+    pub settle: f64,
 }
 
 /// A value and where it is written.

@@ -146,6 +146,13 @@ pub struct RawParameter {
     /// For this long a reading answers for the hardware: `"1 s"`.
     #[schemars(extend("unit" = "s"), range(min = 0))]
     pub fresh_for: Option<f64>,
+    /// Has a write taken there in steps of at most this: `"1 K"`.
+    pub step: Option<RawQuantity>,
+    /// Has a write taken there no faster than this, in steps: `"2 K/min"`.
+    pub rate: Option<RawQuantity>,
+    /// How long the readback has to be at each step of a ramp before the next: `"5 s"`.
+    #[schemars(extend("unit" = "s"), range(min = 0))]
+    pub settle: Option<f64>,
     /// Value that is written when the device is opened. A value may be looked up: `{ env = "VARIABLE" }`,
     /// `{ file = "path" }`.
     pub initial: Option<Json>,

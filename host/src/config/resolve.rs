@@ -12,6 +12,7 @@ mod options;
 mod order;
 mod parameter;
 mod quantity;
+mod ramp;
 mod references;
 mod section;
 

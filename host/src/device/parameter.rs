@@ -14,7 +14,9 @@ use super::{
     quantity::{self, Slack, Taken},
 };
 use crate::{
-    config::{Bound, DeviceConfig, Frame, HostConfig, Limits, ParameterConfig, Setting, StatedLimits, Whose},
+    config::{
+        Bound, DeviceConfig, Frame, HostConfig, Limits, ParameterConfig, RampConfig, Setting, StatedLimits, Whose,
+    },
     failure::Refusal,
     units::{Converted, Unit},
 };
@@ -50,6 +52,7 @@ pub struct Parameter {
     /// Whether the config says how long a motion may take; then the driver's estimate does not count.
     own_motion_timeout: bool,
     initial: Option<Value>,
+    ramp: Option<RampConfig>,
 }
 
 pub(super) fn time(seconds: f64) -> Duration {
@@ -73,6 +76,7 @@ impl Parameter {
             motion_timeout,
             fresh_for,
             initial,
+            ramp,
             ..
         } = &settings;
         let default_poll = if is_main { host.poll } else { host.poll * SIDE_POLL };
@@ -100,6 +104,7 @@ impl Parameter {
             ),
             own_motion_timeout: motion_timeout.is_some(),
             initial: initial.as_ref().map(|setting| setting.value.clone()),
+            ramp: ramp.as_ref().map(|setting| setting.value),
             description,
         }
     }
@@ -172,6 +177,11 @@ impl Parameter {
     /// Whether the config says how long a motion may take.
     pub(crate) fn has_own_motion_timeout(&self) -> bool {
         self.own_motion_timeout
+    }
+
+    /// How a write is taken there in steps, if it is.
+    pub fn ramp(&self) -> Option<&RampConfig> {
+        self.ramp.as_ref()
     }
 
     /// What is written when the device opens (D7).

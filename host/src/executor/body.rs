@@ -3,6 +3,7 @@
 mod listen;
 mod open;
 mod poll;
+mod ramp;
 mod run;
 mod watch;
 

@@ -4,7 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use baton_plugin_api::{Error, Status, Value};
 
-use super::{CallCore, inbox::Job};
+use super::{
+    CallCore,
+    inbox::Job,
+    ramp::{Next, Ramp},
+};
 use crate::{
     clock::Time,
     device::{Device, Quality, Reading, Way},
@@ -28,9 +32,13 @@ pub(super) struct Motion {
     pub(super) result: Value,
     pub(super) taken: Time,
     pub(super) limit: Duration,
+    /// How long a step of a ramp may take to arrive.
+    pub(super) step_limit: Duration,
     pub(super) epoch: u64,
     pub(super) was_busy: bool,
     pub(super) errors: u32,
+    /// The steps that it is taken there by.
+    pub(super) ramp: Option<Box<Ramp>>,
     /// Why it will not be done, decided while it still moves, and when.
     pub(super) ending: Option<(Failure, Time)>,
 }
@@ -39,6 +47,8 @@ pub(super) struct Motion {
 pub(super) enum Look {
     /// It goes on.
     Wait,
+    /// The next step of its ramp is to be written.
+    Write(Value),
     /// It has to be stopped; then it ends as `ending` says.
     Stop,
     /// It ends.
@@ -55,9 +65,11 @@ impl Motion {
             result: Value::Unit,
             taken: now,
             limit,
+            step_limit: limit,
             epoch: job.epoch,
             was_busy: false,
             errors: 0,
+            ramp: None,
             ending: None,
         }
     }
@@ -69,7 +81,15 @@ impl Motion {
 
     /// How long until the next look: soon at first, then ten times a second.
     pub(super) fn interval(&self, now: Time) -> Duration {
-        (now.since(self.taken) / 4).clamp(Duration::from_millis(5), Duration::from_millis(100))
+        let soon = (now.since(self.taken) / 4).clamp(Duration::from_millis(5), Duration::from_millis(100));
+        match &self.ramp {
+            // The next step is written when it is due, and not up to a tenth of a second later.
+            Some(ramp) => match ramp.due().since(now) {
+                Duration::ZERO => soon,
+                rest => rest.min(Duration::from_millis(100)),
+            },
+            None => soon,
+        }
     }
 
     /// Decides, after the status and (where it is not busy) the readback were read.
@@ -104,6 +124,32 @@ impl Motion {
             } else {
                 Look::End(Err(failure.clone()))
             };
+        }
+        if let Some(ramp) = &mut self.ramp {
+            let parameter = self
+                .written
+                .as_ref()
+                .map(|(parameter, _)| &device.parameters()[*parameter]);
+            let readback = readback.and_then(|readback| readback.as_ref().ok());
+            let arrived = |step: &Value| match (parameter, readback) {
+                (Some(parameter), Some(readback)) => parameter.arrived(step, &readback.value),
+                // What cannot be read back is there.
+                _ => true,
+            };
+            self.was_busy |= busy && ramp.has_begun();
+            match ramp.next(busy, arrived, now) {
+                Next::Write(step) => return Look::Write(step),
+                Next::Arrive => {}
+                Next::Wait if busy || !ramp.has_begun() => return self.overdue(now),
+                Next::Wait => {
+                    return match status.filter(|status| status.is_error()) {
+                        Some(status) if self.way == Way::Motion => {
+                            Look::End(Err(self.driver(Error::hardware(status.text.clone()))))
+                        }
+                        _ => self.step_missed(device, status.is_some(), readback, now),
+                    };
+                }
+            }
         }
         if busy {
             self.was_busy = true;
@@ -146,6 +192,59 @@ impl Motion {
         }))
     }
 
+    /// A step of a ramp is not there, although nothing is busy: has it missed? Where no status tells, it may be on its way
+    /// all the same, if the config says that it settles.
+    fn step_missed(&mut self, device: &Device, says_idle: bool, readback: Option<&Reading>, now: Time) -> Look {
+        let ramp = self.ramp.as_ref().filter(|ramp| ramp.awaits_arrival());
+        let Some(ramp) = ramp else { return Look::Wait };
+        let (Some(step), Some((parameter, _)), Some(actual)) = (ramp.reached(), &self.written, readback) else {
+            return Look::Wait;
+        };
+        let patience = match says_idle || !ramp.settles() {
+            true if self.was_busy => Duration::ZERO,
+            true => SLOW_START,
+            false => self.limit,
+        };
+        if now.since(self.taken) < patience {
+            return Look::Wait;
+        }
+        let parameter = &device.parameters()[*parameter];
+        let Some(off) = parameter.deviation(&step, &actual.value) else {
+            return Look::Wait;
+        };
+        Look::End(Err(Failure::Missed {
+            path: parameter.path().to_string(),
+            target: parameter.format(&step),
+            actual: parameter.format(&actual.value),
+            tolerance: parameter.show_tolerance(&step),
+            off,
+        }))
+    }
+
+    /// What a failure means for a ramp: how far it got. What somebody asked for says enough by itself.
+    pub(super) fn explain(&self, device: &Device, failure: Failure) -> Failure {
+        let (Some(ramp), Some((parameter, target))) = (&self.ramp, &self.written) else {
+            return failure;
+        };
+        let asked_for = matches!(
+            failure,
+            Failure::Stopped { .. } | Failure::Cancelled { .. } | Failure::Superseded { .. }
+        );
+        if asked_for {
+            return failure;
+        }
+        let parameter = &device.parameters()[*parameter];
+        let reached = ramp
+            .reached()
+            .map_or_else(|| "its start".to_owned(), |step| parameter.format(&step));
+        Failure::Ramp {
+            path: parameter.path().to_string(),
+            target: parameter.format(target),
+            reached,
+            cause: Box::new(failure),
+        }
+    }
+
     fn overdue(&mut self, now: Time) -> Look {
         let elapsed = now.since(self.taken);
         if elapsed < self.limit {
@@ -163,16 +262,30 @@ impl Motion {
     /// The device was stopped: by whom, or by the caller's own cancelling.
     pub(super) fn stopped(&mut self, by: &str, now: Time) {
         if self.ending.is_none() {
-            let path = self.call.label.path();
-            let failure = match self.call.is_cancelled() {
-                true => Failure::Cancelled { path },
-                false => Failure::Stopped {
-                    path,
-                    by: by.to_owned(),
-                },
-            };
-            self.ending = Some((failure, now));
+            self.ending = Some((self.told_to_end(by), now));
         }
+    }
+
+    /// What becomes of a call that was stopped, or cancelled.
+    pub(super) fn told_to_end(&self, by: &str) -> Failure {
+        let path = self.call.label.path();
+        match self.call.is_cancelled() {
+            true => Failure::Cancelled { path },
+            false => Failure::Stopped {
+                path,
+                by: by.to_owned(),
+            },
+        }
+    }
+
+    /// The driver has taken a step of the ramp, which has its own time to arrive.
+    pub(super) fn wrote_step(&mut self, now: Time) {
+        let Some(ramp) = &mut self.ramp else { return };
+        ramp.wrote(now);
+        self.call.set_progress(ramp.progress());
+        self.limit = ramp.limit(self.step_limit);
+        self.taken = now;
+        self.was_busy = false;
     }
 
     fn driver(&self, error: Error) -> Failure {

@@ -200,7 +200,7 @@ impl Executor {
 
     /// What came of a stop; `None` if its time was over first.
     pub(crate) fn report(&self, device: &Device, call: &Call, outcome: Option<Result<Reading, Failure>>) -> StopReport {
-        let can = device.has_stop() || device.worker().stopper(device.slot()).is_some();
+        let can = device.has_stop() || device.has_ramp() || device.worker().stopper(device.slot()).is_some();
         let inside = || {
             let state = device.worker().inbox.lock();
             state.running.as_ref().map(|running| running.label().to_string())

@@ -151,11 +151,16 @@ impl Executor {
             value: target.clone(),
             way,
         };
-        let retarget = parameter.description().retarget;
+        // The host does not write the next step of a ramp that another takes the place of.
+        let retarget = parameter.description().retarget || parameter.ramp().is_some();
         // Limits change under the device's lock: none can come between this and the acceptance.
         let gate = |_: &Change<'_>| parameter.recheck(&target);
         self.begin(device, way, retarget, action, &call, caller, gate, |change, now| {
-            let text = format!("to {}", parameter.format(&target));
+            let target_text = parameter.format(&target);
+            let text = match parameter.ramp() {
+                Some(_) => format!("ramping to {target_text}"),
+                None => format!("to {target_text}"),
+            };
             change.target(parameter.index(), target.clone(), now);
             text
         })?;

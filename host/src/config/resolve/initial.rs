@@ -42,6 +42,10 @@ impl Settings<'_, '_> {
                     .key_error(&path, format!("`{name}` cannot be written, so it has no initial value")),
             );
         }
+        if self.is_ramped {
+            let message = format!("`{name}` has no initial value: it would be there at once, and not by its ramp");
+            return Some(self.section.key_error(&path, message));
+        }
         self.is_main_of_drivable.then(|| {
             let message = format!("`{name}` has no initial value: writing it moves the device");
             let error = self.section.key_error(&path, message);

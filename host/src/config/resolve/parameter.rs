@@ -39,6 +39,7 @@ impl<'a> Resolver<'a> {
                 hardware_unit: Unit::parse(&description.unit),
                 is_main_of_drivable,
                 description,
+                is_ramped: raw.step.is_some() || raw.rate.is_some(),
             };
             settings.resolve(raw, config);
         }
@@ -87,6 +88,8 @@ pub(super) struct Settings<'r, 'a> {
     pub(super) hardware_unit: Unit,
     /// Whether writing it moves something.
     pub(super) is_main_of_drivable: bool,
+    /// Whether a write is taken there in steps.
+    pub(super) is_ramped: bool,
 }
 
 impl Settings<'_, '_> {
@@ -100,6 +103,7 @@ impl Settings<'_, '_> {
             timeout: self.setting("timeout", raw.timeout),
             motion_timeout: self.setting("motion_timeout", raw.motion_timeout),
             fresh_for: self.setting("fresh_for", raw.fresh_for),
+            ramp: self.ramp(raw),
             initial: None,
             ..frame
         };

@@ -206,7 +206,8 @@ impl Body {
         for motion in std::mem::take(&mut self.instances[slot].motions) {
             let path = motion.call.label.path();
             let error = error.clone();
-            self.settle(slot, &motion.call, Err(Failure::Driver { path, error }));
+            let failure = motion.explain(&device, Failure::Driver { path, error });
+            self.settle(slot, &motion.call, Err(failure));
         }
     }
 

@@ -75,7 +75,7 @@ impl Body {
         None
     }
 
-    fn entering(&self, job: &Job, since: Time, limit: Duration, long: bool) -> Entering {
+    pub(super) fn entering(&self, job: &Job, since: Time, limit: Duration, long: bool) -> Entering {
         let ends = since + limit;
         // What a caller has the patience for is the beginning; only a nested call has to end with the outermost (S3).
         let nested = job.chain.as_ref().and(job.deadline);
@@ -147,6 +147,9 @@ impl Body {
             return;
         }
         let motion_limit = estimate.unwrap_or(parameter.motion_timeout());
+        if let Some(ramp) = parameter.ramp() {
+            return self.begin_ramp(job, ramp, motion_limit);
+        }
         let blocking = parameter.description().blocking;
         let limit = if blocking { motion_limit } else { parameter.timeout() };
         // Limits may have been narrowed while it waited, and while the driver estimated (D3).
@@ -239,7 +242,7 @@ impl Body {
 
     /// Stops a device after a write or command: its stopper may have been called before the driver had begun to move it.
     /// One without a stopper has its stop at the head of the queue, unless nobody but us stops it.
-    fn stop_again(&mut self, slot: usize, by_us: bool) {
+    pub(super) fn stop_again(&mut self, slot: usize, by_us: bool) {
         let device = Arc::clone(&self.instances[slot].device);
         let limit = super::STOP_LIMIT;
         let stopped = match self.worker.stopper(slot) {
@@ -343,7 +346,7 @@ impl Body {
     }
 }
 
-fn driver(call: &Arc<CallCore<Reading>>, error: Error) -> Failure {
+pub(super) fn driver(call: &Arc<CallCore<Reading>>, error: Error) -> Failure {
     Failure::Driver {
         path: call.label.path(),
         error,

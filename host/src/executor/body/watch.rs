@@ -92,9 +92,11 @@ impl Body {
         };
         match motion.look(&device, status, readback.as_ref(), now) {
             Look::Wait => {}
+            Look::Write(step) => self.write_step(slot, index, step),
             Look::Stop => self.stop_overdue(&device),
             Look::End(outcome) => {
                 let motion = self.instances[slot].motions.remove(index);
+                let outcome = outcome.map_err(|failure| motion.explain(&device, failure));
                 self.settle(slot, &motion.call, outcome);
             }
         }

@@ -181,6 +181,7 @@ fn add_settings(json: &mut Json, parameter: &Parameter) {
     for (key, value) in [
         ("_tolerance", parameter.tolerance().map(Json::from)),
         ("_digits", description.digits.map(Json::from)),
+        ("_ramp", parameter.ramp().map(|ramp| json!(ramp))),
         ("_poll", parameter.poll().map(|poll| poll.as_secs_f64().into())),
     ] {
         if let Some(value) = value {
