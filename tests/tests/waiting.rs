@@ -146,11 +146,11 @@ fn what_can_never_be_is_refused() {
     );
     assert_eq!(
         refused("oven", Condition::near("80 degC", "0.5 s")),
-        "oven.temperature: `s` is a time, not a temperature"
+        "oven.temperature: `s` is a time, not a temperature; write it in `degC`, or in a unit that converts to it"
     );
     assert_eq!(
         refused("oven", Condition::is("80 s")),
-        "oven.temperature: `s` is a time, not a temperature"
+        "oven.temperature: `s` is a time, not a temperature; write it in `degC`, or in a unit that converts to it"
     );
     assert_eq!(
         refused("oven", Condition::near(80.0, -1.0)),
