@@ -258,6 +258,12 @@ impl Device {
         (state.shown(), state.status_since)
     }
 
+    /// Who has locked it, or parts of it, and since when that is so; an empty text if nobody has. `None` if nobody has
+    /// asked the lab to [publish](crate::lab::Lab::publish_locks) that.
+    pub fn locked_by(&self) -> Option<(Arc<str>, Time)> {
+        self.lock().locked_by.clone()
+    }
+
     /// Whether the driver is connected, and since when.
     pub fn connection(&self) -> Connection {
         self.lock().connection.clone()

@@ -46,6 +46,8 @@ pub enum Topic {
     Limits(Arc<str>),
     /// The status of the device.
     Status,
+    /// Who has locked it, or parts of it.
+    LockedBy,
     /// A message of its driver.
     Message(Arc<str>),
 }
@@ -59,7 +61,7 @@ pub enum Payload {
     Limits(Arc<Limits>),
     /// The status.
     Status(Status),
-    /// What the driver sent along.
+    /// What the driver sent along; or a text of the host.
     Value(Value),
 }
 

@@ -10,6 +10,7 @@
 //!
 //! Nothing is global: ten labs can run in one process.
 
+mod lock_events;
 mod locks;
 mod owner;
 mod status;
@@ -95,7 +96,9 @@ impl Lab {
                 path: path.clone(),
                 error,
             };
-            executor.set_audit(Arc::new(audit.map_err(failed)?));
+            let audit = Arc::new(audit.map_err(failed)?);
+            lock_events::note_in(&audit, executor.arbiter());
+            executor.set_audit(audit);
         }
         let by_executor = locks::ByExecutor(Arc::downgrade(&executor));
         executor.arbiter().set_hooks(by_executor);

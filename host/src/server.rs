@@ -23,17 +23,30 @@
 //! | request | reply | errors |
 //! | --- | --- | --- |
 //! | `_introduce TOKEN {"user","host","program","pid"}`, all as one likes | `_introduced TOKEN {"owner":{"id","name","user","host","program","pid","address","claimed","since"},"token":"…"}`. What the kernel knows, no claim changes; a second introduction changes nothing | `ProtocolError`, `BadJSON` |
-//! | `_join TOKEN {"token":"…"}` | `_joined TOKEN {"owner":{…}}` | `ProtocolError`, `BadJSON`; `Impossible` if no session has that token, or no longer |
+//! | `_join TOKEN {"token":"…"}` | `_joined TOKEN {"owner":{…}}`. What this connection had of its own ends | `ProtocolError`, `BadJSON`; `Impossible` if no session has that token, or no longer |
+//! | `_lock TOKEN {"targets":["stage","pump:flow"],"wait":5.0,"note":"…","lease":60,"keepalive":5,"queue":false}`; all but `targets` as one likes | `_locked TOKEN {"targets","owner":{…},"since","note","lease","keepalive"}`: all of it is locked, or nothing. TOKEN names the grant on this connection, and said again adds to it. `wait` is in seconds, 0 if not given, and 8 at most. With `"queue":true` it is as long as one likes, and without `wait` for ever: the reply is `_queued TOKEN {"text","waiting_for":{"target","owner","since","note",…}}`, and `_locked TOKEN …` or `error__lock TOKEN …` comes later by itself. `lease` ends the lock after so many seconds, `keepalive` when no line has come from any connection of the session for so many | `ProtocolError`, `BadJSON`, `NoSuchModule`, `NoSuchParameter`; `IsBusy` with `{"locked_by":{"target","owner":{"id","name"},"since","note","running","how"}}`, where `how` is `lock`, `waits` or `runs`; `Impossible` with `{"cycle":[{"waiter","target","holder"}]}` if the wait would never end |
+//! | `_unlock TOKEN {}` | `_unlocked TOKEN {"targets":[…],"withdrawn":false}`: ends the grants of TOKEN, or withdraws the request. With `"targets"` it gives back these, of whichever grants of this connection | `Impossible` if there is neither, or for a part of what is locked as a whole |
+//! | `_who TOKEN` | `_holders TOKEN [{"kind","targets","covers","owner":{…},"since","note","lease","running":["write of stage.position", …],"waiting":[{"owner","targets","since","note"}]}]`. `kind` is `lock`, `running` (a call without a lock), `protected` or `permanent` | none |
+//! | `_break TOKEN {"target":"stage","holder":17}` | `_broken TOKEN {"targets":[…],"holder":{…}}`, if the owner of that `id` has it still | `IsBusy` if somebody else has it, `Impossible` if nobody has |
+//! | `_protect TOKEN {"targets":[…],"note":"…","permanent":false}` | `_protected TOKEN {"targets","permanent"}`: nobody writes these any more, until they are unprotected | `IsBusy` if somebody else has locked any of it; `ReadOnly` |
+//! | `_unprotect TOKEN {"targets":[…]}` | `_unprotected TOKEN {"targets"}` | `ReadOnly` for what is permanent, `Impossible` for what is not protected |
 //! | `_wait TOKEN {"call":7}` | `_resolved TOKEN {"call":7,"outcome":…,"reading":[value,{…}],"error":[class,text,{…}],"elapsed":s}` when the call resolves, without a limit. `outcome` is `done`, `failed`, `refused`, `timeout`, `stopped`, `cancelled` or `superseded`; `reading` and `error` may be `null` | `ProtocolError`, `BadJSON`; `Impossible` if this connection has not begun that call, or 256 others since |
 //! | `_cancel TOKEN {"call":7}` | `_cancelled TOKEN {"call":7}`; what the call moves is stopped | as `_wait` |
 //! | `_wait_for TOKEN {"path":"oven.temperature","value":80,"is":"=","within":0.5,"for":30,"timeout":600,"fail_on_error":false,"progress":false}`; only `path` and `value` have to be there. `value` and `within` may have units, `for` and `timeout` are seconds or texts with a unit, `is` is one of `=`, `!=`, `>=`, `<=`, `>`, `<`; `stage.status` is `idle`, `busy` and so on | `_reached TOKEN {"path","reading":[value,{…}],"held":s,"elapsed":s}` when it is so, and was for so long. With `progress`, before it and at most twice a second, `_waiting TOKEN {"call":7,"reading":[value,{…}],"error":[class,text,{…}],"distance":…,"held":s}`; `_cancel` takes that number. Ends with the connection | `ProtocolError`, `BadJSON`, `WrongType`, `NoSuchModule`, `NoSuchParameter`; `TimeoutError` after `timeout`; with `fail_on_error`, the error of a reading |
 //! | `_stop_all TOKEN {}` | `_stopped TOKEN {"devices":[{"device","outcome","error","elapsed"}]}`, at most 2.5 s later. `outcome` is `stopped`, `nothing to stop`, `cannot be stopped`, `not connected`, `no answer` or `failed` | none |
-//! | `_status TOKEN {}` | `_status_is TOKEN {"lab","version","pid","since","config","listen","execution","devices":{"total","up"},"down":[{"device","since","cause"}],"stuck":[{"worker","since","inside"}],"connections","drivers","calls":{"done","failed","pending","came_back"},"audit":{"file","lost","error"}}`; `audit` only if there is an audit log | none |
+//! | `_status TOKEN {}` | `_status_is TOKEN {"lab","version","pid","since","config","listen","execution","devices":{"total","up"},"down":[{"device","since","cause"}],"stuck":[{"worker","since","inside"}],"connections","locks","drivers","calls":{"done","failed","pending","came_back"},"audit":{"file","lost","error"}}`; `audit` only if there is an audit log | none |
 //! | `_drivers TOKEN {}` | `_drivers_are TOKEN {"drivers":[row, …]}`, a row as [`plugin::Row`](crate::plugin::Row) has it | none |
 //!
 //! `change stage:target_limits [0, "1 cm"]` narrows the limits that count, until they are changed again or taken back with
 //! `null`, which also stands for either bound; they never become wider than those of driver and config. Every number that
 //! can be written has such limits, under its own name with `_limits`; those that nobody has set before are not described.
+//!
+//! Two lines come by themselves, but never while a request of ours is owed its reply, which a client could take them for:
+//! `_locked TOKEN` (or `error__lock TOKEN`) of a lock that was queued, and `_lost TOKEN
+//! {"targets","how":"broken","by":{…},"time","text"}` of one that has ended before it was given back. `how` is `broken`,
+//! `expired` (its lease), `silent` (its keepalive) or `ended` (its session). A write to what somebody broke is refused as
+//! `IsBusy` with `{"broken_by":{"target","owner","time"}}` until the lock is given back or taken anew; one to what is
+//! protected as `ReadOnly` with `{"protected_by":{"target","owner","since","note","permanent"}}`.
 //!
 //! | in | key | meaning |
 //! | --- | --- | --- |
@@ -43,6 +56,7 @@
 //! | module | `_driver`, `_driver_version`, `_type`, `_controller` | where it comes from |
 //! | module | `_main` | the driver's name of `value` and `target` |
 //! | module | `_members` | the devices that it uses |
+//! | module | parameter `_locked_by` | who has locked it, or parts of it; empty if nobody has |
 //! | accessible | `_name` | the driver's name |
 //! | parameter | `_tolerance`, `_digits`, `_poll`, `_timeout` | in its unit, and in seconds |
 //! | parameter | `_ramp` | `{"step","rate","settle"}` if the host takes a write there in steps: in its unit, that per second, and seconds |
@@ -103,6 +117,8 @@ activate [MODULE]               sends what is known and then what changes; deact
 describe                        all modules with their parameters and commands, as JSON
 ping TOKEN                      pong TOKEN
 _status TOKEN, _drivers TOKEN, _stop_all TOKEN, _wait TOKEN {\"call\":N}, _wait_for TOKEN {\"path\":…,\"value\":…}, _cancel TOKEN {\"call\":N}
+_lock TOKEN {\"targets\":[NAME, ...],\"wait\":S,\"note\":TEXT,\"lease\":S,\"keepalive\":S,\"queue\":BOOL}, _unlock TOKEN
+_who TOKEN, _break TOKEN {\"target\":NAME,\"holder\":ID}, _protect TOKEN {\"targets\":[NAME, ...]}, _unprotect TOKEN {...}
 _introduce TOKEN {\"user\",\"host\",\"program\",\"pid\"}, _join TOKEN {\"token\":SECRET}";
 
 /// The answer to `*IDN?`.
@@ -167,10 +183,16 @@ impl Server {
     /// A server of `lab` at addresses that were taken before, perhaps before the lab was opened.
     pub fn new(lab: &Lab, addresses: Addresses) -> Server {
         let Addresses { tcp, socket, names } = addresses;
+        let owners = Owners::default();
+        lab.publish_locks();
+        lab.observe_locks({
+            let owners = owners.clone();
+            move |event| owners.tell(event)
+        });
         let shared = Shared {
             lab: lab.clone(),
             node: Node::new(lab),
-            owners: Owners::default(),
+            owners,
             addresses: names,
             connections: AtomicUsize::new(0),
         };

@@ -74,7 +74,7 @@ fn x5_whatever_changes_something_is_noted_with_who_did_it_and_how_it_ended() {
         .collect();
     expect![[r#"
         ana write left.position: 18.0 → 19.0 done
-        ben write left:position: null → 60.0 refused (left.position: 60 mm is outside the limits 0 mm to 50 mm set by the config at lab.toml:12)
+        ben write left:position: null → 60.0 refused (left.position: 60 mm is outside the limits 0 mm to 50 mm set by the config at lab.toml:12:25)
         ben write lift: null → 1.0 refused (there is no device `lift`; did you mean `left`?)
         ana write left.position: 19.0 → 20.5 done through ["slit"]
         ana write right.position: 22.0 → 20.5 done through ["slit"]
@@ -109,4 +109,51 @@ fn x5_a_lab_whose_audit_log_cannot_be_written_is_not_opened() {
         text.contains("/nowhere/audit.jsonl") || text.contains("Audit"),
         "{text}"
     );
+}
+
+#[test]
+fn x5_locks_are_noted_with_whose_they_were_and_who_broke_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let lab = lab(&format!("audit = {:?}\n{LAB}", path.display().to_string()));
+    let (ana, ben) = (lab.owner("ana"), lab.owner("ben"));
+    let held = ana
+        .lock(("slit", "left.velocity"))
+        .note("alignment")
+        .blocking()
+        .unwrap();
+    assert!(ben.set("right", 21.0).is_err());
+    ben.break_lock("slit", ana.id().number()).unwrap();
+    drop(held);
+    ben.protect("left", None, false).unwrap();
+    ana.unprotect("left").unwrap();
+    let leased = ben
+        .lock("right")
+        .lease(std::time::Duration::from_secs(1))
+        .blocking()
+        .unwrap();
+    leased.expire();
+    lab.close();
+    let lines = lines(&path);
+    let told = lines.iter().filter(|line| line["event"] != "stop").map(|line| {
+        let part = |key: &str| line[key].as_str().unwrap_or("-").to_owned();
+        format!(
+            "{} {} {}: {} note {} holder {}",
+            part("owner"),
+            part("event"),
+            part("path"),
+            part("outcome"),
+            part("note"),
+            part("holder")
+        )
+    });
+    expect![[r#"
+        ana lock left.velocity, slit: done note alignment holder -
+        ben write right: refused note - holder -
+        ben break left.velocity, slit: done note alignment holder ana
+        ben protect left: done note - holder -
+        ana unprotect left: done note - holder -
+        ben lock right: done note - holder -
+        ben expire right: done note - holder -"#]]
+    .assert_eq(&told.collect::<Vec<_>>().join("\n"));
 }

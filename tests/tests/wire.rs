@@ -4,6 +4,8 @@
 mod client;
 #[path = "wire/faces.rs"]
 mod faces;
+#[path = "wire/locks.rs"]
+mod locks;
 #[path = "wire/motion.rs"]
 mod motion;
 #[path = "wire/owners.rs"]

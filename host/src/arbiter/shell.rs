@@ -10,6 +10,8 @@ mod events;
 mod explain;
 #[path = "shell/held.rs"]
 mod held;
+#[path = "shell/look.rs"]
+mod look;
 #[path = "shell/permit.rs"]
 mod permit;
 #[path = "shell/rights.rs"]

@@ -108,6 +108,13 @@ impl TargetSet {
         self.inner.items.is_empty()
     }
 
+    /// The places of the devices that it is on, each once.
+    pub(super) fn devices(&self) -> Vec<usize> {
+        let mut devices: Vec<_> = self.items().iter().map(|item| item.device_index()).collect();
+        devices.dedup();
+        devices
+    }
+
     pub(super) fn items(&self) -> &[Target] {
         &self.inner.items
     }

@@ -157,6 +157,20 @@ impl Change<'_> {
         ended.into_iter().map(|(_, call)| call).collect()
     }
 
+    /// Who has locked it, or parts of it, in one line; empty for nobody. Subscribers are told if it is news.
+    pub(crate) fn locked_by(&mut self, owner: &str, now: Time) {
+        if self
+            .state
+            .locked_by
+            .as_ref()
+            .is_some_and(|(known, _)| **known == *owner)
+        {
+            return;
+        }
+        self.state.locked_by = Some((owner.into(), now));
+        self.send(Topic::LockedBy, Payload::Value(Value::Text(owner.to_owned())), now);
+    }
+
     /// Notes who stops the device.
     pub(crate) fn stopped_by(&mut self, by: &str) {
         self.state.stopped_by = by.to_owned();
@@ -401,8 +415,11 @@ impl Change<'_> {
             messages.push((topic, Payload::Limits(Arc::new(parameter.limits()))));
         }
         messages.push((Topic::Status, Payload::Status(self.state.shown())));
+        let locked_by = self.state.locked_by.as_ref();
+        messages.extend(locked_by.map(|(owner, _)| (Topic::LockedBy, Payload::Value(Value::Text(owner.to_string())))));
         for (topic, payload) in messages {
             let time = match &payload {
+                _ if topic == Topic::LockedBy => locked_by.map_or(self.state.status_since, |(_, since)| *since),
                 Payload::Reading(Ok(reading)) => reading.time,
                 Payload::Reading(Err(error)) => error.time,
                 _ => self.state.status_since,

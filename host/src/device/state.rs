@@ -105,6 +105,8 @@ pub(crate) struct State {
     pub(super) stopped_by: String,
     /// Those who wait for a reading of a parameter, or (`None`) for a status.
     pub(super) waits: Vec<(Option<usize>, Weak<Wait>)>,
+    /// Who has locked it, or parts of it, and since when that is so; `None` where nobody wants to know.
+    pub(super) locked_by: Option<(Arc<str>, Time)>,
     /// How many messages of each topic were sent.
     pub(super) numbers: HashMap<Topic, u64>,
 }
@@ -126,6 +128,7 @@ impl State {
             failing: false,
             stopped_by: String::new(),
             waits: Vec::new(),
+            locked_by: None,
             numbers: HashMap::new(),
         }
     }

@@ -80,7 +80,7 @@ impl Connection {
         let (mut ended, limit) = loop {
             tokio::select! {
                 written = &mut writing => return gone(written),
-                answer = session.next_answer() => session.deliver(answer),
+                next = session.next() => session.deliver(next),
                 line = lines.next() => match line {
                     Ok(Some(line)) => session.handle(line),
                     Ok(None) => break ("has left".to_owned(), LAST_ANSWERS),
@@ -102,7 +102,7 @@ impl Connection {
             while session.has_pending() {
                 tokio::select! {
                     written = &mut writing => return Some(gone(written)),
-                    answer = session.next_answer() => session.deliver(answer),
+                    next = session.next() => session.deliver(next),
                 }
             }
             None

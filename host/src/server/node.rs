@@ -19,6 +19,7 @@ use super::{
     value,
 };
 use crate::{
+    arbiter::Target,
     config::{Bound, Limits},
     device::{Device, Parameter},
     dispatcher::{Message, Payload, Topic},
@@ -88,6 +89,35 @@ impl Node {
         Ok(self.by_name[device.name()])
     }
 
+    /// What can be locked under a name: `stage`, or one of its parameters by any of its names.
+    ///
+    /// # Errors
+    /// `NoSuchModule`, `NoSuchParameter`, with the name that was probably meant.
+    pub(super) fn target(&self, name: &str) -> Result<Target, Report> {
+        let (module, accessible) = self.split(name)?;
+        let place = module.device.place();
+        if accessible.is_empty() {
+            return Ok(Target::device(place));
+        }
+        match module.role(accessible) {
+            Some(Role::Value(index) | Role::Target(index) | Role::Parameter(index)) => {
+                Ok(Target::parameter(place, index))
+            }
+            Some(role) if role.is_command() => {
+                let text = format!(
+                    "{name} is a command; to have it for yourself, lock {}",
+                    module.device.name()
+                );
+                Err(Report::new("NoSuchParameter", text))
+            }
+            Some(_) => Err(Report::new(
+                "NoSuchParameter",
+                format!("{name} cannot be written, so it cannot be locked"),
+            )),
+            None => Err(module.no_such_parameter(accessible)),
+        }
+    }
+
     /// The module and the rest of a specifier such as `stage:value`.
     pub(super) fn split<'a>(&self, specifier: &'a str) -> Result<(&Module, &'a str), Refusal> {
         let (module, accessible) = crate::device::split_path(specifier);
@@ -119,6 +149,17 @@ impl Node {
             (Topic::Limits(name), Payload::Limits(limits)) => {
                 if let Some((index, wire)) = module.limits.get(name) {
                     push_update(out, module, wire, &module.show_limits(*index, limits, message.time));
+                }
+            }
+            (Topic::LockedBy, Payload::Value(owner)) => {
+                if let Some(accessible) = module.accessibles.iter().find(|known| known.role == Role::LockedBy) {
+                    let owner = value::to_string(owner, &Datatype::Text { max_chars: None });
+                    push_update(
+                        out,
+                        module,
+                        &accessible.name,
+                        &reply::qualified(&owner, message.time, None),
+                    );
                 }
             }
             (Topic::Status, Payload::Status(status)) => {

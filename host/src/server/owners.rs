@@ -4,16 +4,33 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
-use crate::lab::Owner;
+use tokio::sync::broadcast;
 
-/// All sessions of a server, by their tokens.
-#[derive(Default)]
+use super::session::Told;
+use crate::{
+    arbiter::{Happened, LockEvent},
+    lab::Owner,
+};
+
+/// So much may happen to the locks of an owner before its connections look; then they are told only that something did.
+const TOLD_MAX: usize = 64;
+
+/// All sessions of a server.
+#[derive(Clone, Default)]
 pub(super) struct Owners {
-    by_token: Arc<Mutex<HashMap<Token, Weak<WireOwner>>>>,
+    all: Arc<Mutex<All>>,
+}
+
+#[derive(Default)]
+struct All {
+    by_token: HashMap<Token, Weak<WireOwner>>,
+    /// By the [number](crate::owner::OwnerId::number) of their owner.
+    by_number: HashMap<u64, Weak<WireOwner>>,
 }
 
 /// What one has to know to act as somebody else: 128 random bits in hexadecimal.
@@ -25,7 +42,12 @@ pub(super) struct WireOwner {
     token: Token,
     /// Whether the connection that founded it is gone, and all its rights with it.
     ended: AtomicBool,
-    by_token: Arc<Mutex<HashMap<Token, Weak<WireOwner>>>>,
+    began: Instant,
+    /// When anything was heard from any of its connections, in nanoseconds since it began (L8).
+    heard: AtomicU64,
+    /// Tells its connections what others do to its locks.
+    told: broadcast::Sender<Told>,
+    all: Arc<Mutex<All>>,
 }
 
 impl Owners {
@@ -35,15 +57,37 @@ impl Owners {
             owner,
             token: random_token(),
             ended: AtomicBool::new(false),
-            by_token: Arc::clone(&self.by_token),
+            began: Instant::now(),
+            heard: AtomicU64::new(0),
+            told: broadcast::Sender::new(TOLD_MAX),
+            all: Arc::clone(&self.all),
         });
-        lock(&self.by_token).insert(founded.token.clone(), Arc::downgrade(&founded));
+        let mut all = lock(&self.all);
+        all.by_token.insert(founded.token.clone(), Arc::downgrade(&founded));
+        all.by_number
+            .insert(founded.owner.id().number(), Arc::downgrade(&founded));
+        drop(all);
         founded
+    }
+
+    /// Tells the connections of the owner that a lock is lost by what somebody else did, or by time.
+    pub(super) fn tell(&self, event: &LockEvent) {
+        if !matches!(event.what, Happened::Broken { .. } | Happened::Expired) {
+            return;
+        }
+        let owner = lock(&self.all)
+            .by_number
+            .get(&event.owner.number())
+            .and_then(Weak::upgrade);
+        if let Some(owner) = owner {
+            // Whoever has no connection any more need not be told.
+            let _ = owner.told.send(Some(Arc::new(event.clone())));
+        }
     }
 
     /// The session of that token, if it has not ended.
     pub(super) fn find(&self, token: &str) -> Option<Arc<WireOwner>> {
-        lock(&self.by_token).get(token)?.upgrade()
+        lock(&self.all).by_token.get(token)?.upgrade()
     }
 }
 
@@ -63,10 +107,33 @@ impl WireOwner {
         self.ended.load(Ordering::Acquire)
     }
 
-    /// Ends it: nobody can join it any more, nor act in its name.
+    /// Something has come from one of its connections.
+    pub(super) fn hear(&self) {
+        let since = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.heard.fetch_max(since, Ordering::Relaxed);
+    }
+
+    /// When something has come last, or when it began.
+    pub(super) fn heard(&self) -> Instant {
+        self.began + Duration::from_nanos(self.heard.load(Ordering::Relaxed))
+    }
+
+    /// What happens to its locks from now on that others do.
+    pub(super) fn listen(&self) -> broadcast::Receiver<Told> {
+        self.told.subscribe()
+    }
+
+    /// Ends it: nobody can join it any more, nor act in its name, and all its locks end.
     pub(super) fn end(&self) {
-        self.ended.store(true, Ordering::Release);
-        lock(&self.by_token).remove(&self.token);
+        if self.ended.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let mut all = lock(&self.all);
+        all.by_token.remove(&self.token);
+        all.by_number.remove(&self.owner.id().number());
+        drop(all);
+        self.owner.leave();
+        let _ = self.told.send(None);
     }
 }
 

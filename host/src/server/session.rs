@@ -9,6 +9,8 @@ mod calls;
 mod commands;
 mod custom;
 mod limits;
+mod locks;
+mod notices;
 mod ownership;
 mod parameters;
 mod updates;
@@ -20,9 +22,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(super) use answers::Answer;
-use answers::{Answers, Key};
+use answers::{Answer, Answers, Key};
 use calls::Calls;
+pub(super) use locks::Told;
+use locks::{Grants, Happening};
+use notices::Notices;
+use tokio::sync::broadcast;
 
 use super::{
     Shared,
@@ -50,6 +55,14 @@ const QUEUE_BYTES: usize = 16 << 20;
 /// What the client is to be sent, in order.
 pub(super) type Outbound = Queue<Line>;
 
+/// Something to be told to the client.
+pub(super) enum Next {
+    /// The answer of a request.
+    Answer(Answer),
+    /// What happened to a lock of its owner.
+    Lock(Happening),
+}
+
 /// See the module.
 pub(super) struct Session {
     shared: Arc<Shared>,
@@ -61,7 +74,12 @@ pub(super) struct Session {
     is_founder: bool,
     queue: Arc<Outbound>,
     answers: Answers,
+    /// What is told when no answer of a request of ours is owed (W4).
+    notices: Notices,
     calls: Calls,
+    locks: Grants,
+    /// What happens to locks of the owner that somebody else does.
+    told: broadcast::Receiver<Told>,
     /// What the client wants updates of, by the module's place.
     subscriptions: HashMap<usize, SubscriptionId>,
 }
@@ -77,12 +95,15 @@ impl Session {
         let acts_in = shared.owners.found(shared.lab.known_owner(identity));
         Session {
             owner: acts_in.owner().clone(),
+            told: acts_in.listen(),
             acts_in,
             is_founder: true,
             shared: Arc::clone(shared),
             queue: Arc::new(Queue::new(Policy::Latest, bounds)),
             answers: Answers::default(),
+            notices: Notices::default(),
             calls: Calls::default(),
+            locks: Grants::default(),
             subscriptions: HashMap::new(),
         }
     }
@@ -99,6 +120,7 @@ impl Session {
 
     /// Takes up one line.
     pub(super) fn handle(&mut self, line: &[u8]) {
+        self.acts_in.hear();
         match Request::parse(line) {
             Ok(Some(request)) => self.request(request),
             Ok(None) => {}
@@ -106,20 +128,40 @@ impl Session {
         }
     }
 
-    /// The next answer that is ready, to be given to [`deliver`](Self::deliver). Pending while there is none.
+    /// The next thing to be told, to be given to [`deliver`](Self::deliver). Pending while there is nothing.
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
-    pub(super) async fn next_answer(&mut self) -> Answer {
-        self.answers.next().await
+    pub(super) async fn next(&mut self) -> Next {
+        let heard = self.acts_in.heard();
+        tokio::select! {
+            answer = self.answers.next() => Next::Answer(answer),
+            happening = self.locks.next(heard, &mut self.told) => Next::Lock(happening),
+        }
     }
 
-    /// Sends an answer.
-    pub(super) fn deliver(&mut self, answer: Answer) {
-        if let Some(record) = answer.record {
+    /// Tells it.
+    pub(super) fn deliver(&mut self, next: Next) {
+        match next {
+            Next::Answer(answer) => {
+                let line = self.take(answer);
+                self.send(line);
+            }
+            Next::Lock(happening) => self.happened(happening),
+        }
+        self.flush_notices();
+    }
+
+    /// Keeps what comes with an answer, and gives its line.
+    fn take(&mut self, answer: Answer) -> Line {
+        let Answer { line, record, lock } = answer;
+        if let Some(record) = record {
             self.calls.insert(record);
         }
-        self.send(answer.line);
+        if let Some(granted) = lock {
+            self.locks.keep(granted);
+        }
+        line
     }
 
     /// Whether answers are still to come.
@@ -160,6 +202,12 @@ impl Session {
             "_stop_all" => self.stop_all(request),
             "_status" => self.status(request),
             "_drivers" => self.drivers(request),
+            "_lock" => self.lock(request),
+            "_unlock" => self.unlock(request),
+            "_who" => self.who(request),
+            "_break" => self.break_lock(request),
+            "_protect" => self.protect(request),
+            "_unprotect" => self.unprotect(request),
             "_introduce" => self.introduce(request),
             "_join" => self.join(request),
             _ => {
@@ -236,5 +284,5 @@ fn is_urgent(request: &Request<'_>) -> bool {
         && crate::device::split_path(request.specifier)
             .1
             .eq_ignore_ascii_case("stop");
-    stops || matches!(request.action, "ping" | "_stop_all" | "_cancel")
+    stops || matches!(request.action, "ping" | "_stop_all" | "_cancel" | "_unlock")
 }

@@ -151,6 +151,7 @@ fn activation_sends_everything_first_and_deactivation_ends_it() {
         update stage:_fault_delay_limits [[0.0,3600.0],{"t":_,"_origin":"driver"}]
         update stage:_fault_on [0,{"t":_}]
         update stage:_fault_times [1,{"t":_}]
+        update stage:_locked_by ["",{"t":_}]
         update stage:_referenced [false,{"t":_}]
         update stage:_velocity [100.0,{"t":_}]
         update stage:_velocity_limits [[0.001,100.0],{"t":_,"_origin":"driver"}]
@@ -197,7 +198,7 @@ fn a_description_has_what_clients_need_in_their_order() {
     let description = data(&reply);
     let stage = &description["modules"]["stage"];
     let names: Vec<_> = stage["accessibles"].as_object().unwrap().keys().collect();
-    expect![[r#"["value", "status", "target", "stop", "target_limits", "_velocity", "_acceleration", "_referenced", "_fault", "_fault_on", "_fault_delay", "_fault_times", "_calls", "_home", "_release", "pollinterval", "clear_errors", "_velocity_limits", "_acceleration_limits", "_fault_delay_limits"]"#]].assert_eq(&format!("{names:?}"));
+    expect![[r#"["value", "status", "target", "stop", "target_limits", "_velocity", "_acceleration", "_referenced", "_fault", "_fault_on", "_fault_delay", "_fault_times", "_calls", "_home", "_release", "pollinterval", "clear_errors", "_velocity_limits", "_acceleration_limits", "_fault_delay_limits", "_locked_by"]"#]].assert_eq(&format!("{names:?}"));
     let target = &stage["accessibles"]["target"];
     expect![[r#"{"description":"Where it was sent","readonly":false,"datainfo":{"type":"double","unit":"mm","min":-1000.0,"max":1000.0,"fmtstr":"%.3f"},"_name":"position","_timeout":5.0,"_tolerance":0.01,"_digits":3,"_poll":1.0}"#]].assert_eq(&target.to_string());
     expect![[r#"{"description":"Smallest and greatest position that may be asked for; can be narrowed","readonly":false,"datainfo":{"type":"tuple","members":[{"type":"double","unit":"mm","fmtstr":"%.3f"},{"type":"double","unit":"mm","fmtstr":"%.3f"}]},"_origin":"lab.toml:10:25"}"#]].assert_eq(&stage["accessibles"]["target_limits"].to_string());

@@ -36,10 +36,10 @@ pub struct Terms {
 #[must_use = "a lock is asked for when this is awaited"]
 pub struct Asking {
     pub(super) arbiter: Arc<Arbiter>,
-    stage: Stage,
+    pub(super) stage: Stage,
 }
 
-enum Stage {
+pub(super) enum Stage {
     New(OwnerId, TargetSet, Terms),
     Waiting(Key, TargetSet),
     Over,

@@ -20,6 +20,8 @@ pub struct LockEvent {
     pub owner: OwnerId,
     /// To what.
     pub targets: Vec<String>,
+    /// The places in the lab of the devices that are concerned, members of composites included.
+    pub devices: Vec<usize>,
     /// Why they have it, in their words.
     pub note: Option<Arc<str>>,
 }
@@ -109,6 +111,7 @@ impl Arbiter {
             what,
             owner: owner.clone(),
             targets: self.targets.names(set),
+            devices: set.devices(),
             note,
         });
     }

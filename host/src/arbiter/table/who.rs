@@ -82,6 +82,12 @@ impl Table {
         rows
     }
 
+    /// Whose locks are on a device, and on what of it.
+    pub(in crate::arbiter) fn holders_at(&self, device: usize) -> impl Iterator<Item = (&OwnerId, Target)> {
+        let claims = self.nodes[device].grants.iter();
+        claims.map(|claim| (&self.grants[claim.key].owner, claim.target))
+    }
+
     /// The lock that covers a target, or a part of it; of several, the oldest.
     pub(in crate::arbiter) fn holder_of(&self, item: Target) -> Option<Row> {
         let claims = self.nodes[item.device_index()].grants.iter();

@@ -98,6 +98,10 @@ fn accessible(module: &Module, accessible: &Accessible) -> Json {
             format!("Time between two polls of {}", module.parameter(index).path()),
             json!({ "type": "double", "unit": "s", "min": 0.0 }),
         ),
+        Role::LockedBy => fixed(
+            format!("Who has locked {name}, or parts of it; empty if nobody has"),
+            datainfo::text(),
+        ),
         Role::Stop => json!({
             "description": format!("Stops {name}, whoever set it going"),
             "datainfo": { "type": "command" },

@@ -5,6 +5,9 @@ use baton_plugin_api::DeviceClass;
 use super::Accessible;
 use crate::device::{Device, Parameter};
 
+/// The parameter that shows who has locked a module (W4).
+pub(in crate::server) const LOCKED_BY: &str = "_locked_by";
+
 /// What an accessible stands for. The numbers are places in the driver's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) enum Role {
@@ -22,6 +25,8 @@ pub(in crate::server) enum Role {
     Limits(usize),
     /// How often the main parameter is polled.
     PollInterval(usize),
+    /// Who has locked the device, or parts of it.
+    LockedBy,
     /// Stops the device.
     Stop,
     /// Takes back an error.
@@ -83,6 +88,7 @@ pub(super) fn accessibles(device: &Device) -> Vec<Accessible> {
             list.add(&name, Role::Limits(parameter.index()));
         }
     }
+    list.add(LOCKED_BY, Role::LockedBy);
     list.accessibles
 }
 

@@ -9,17 +9,23 @@ use std::{
 
 use futures_util::stream::{FuturesUnordered, Stream};
 
-use super::{super::reply::Line, Request, calls::Record};
+use super::{super::reply::Line, Request, calls::Record, locks::Granted};
 
 /// What is to be sent, and the call that the client may refer to from then on.
 pub(in crate::server) struct Answer {
     pub(super) line: Line,
     pub(super) record: Option<Record>,
+    /// A lock that the client has got with it.
+    pub(super) lock: Option<Granted>,
 }
 
 impl From<Line> for Answer {
     fn from(line: Line) -> Answer {
-        Answer { line, record: None }
+        Answer {
+            line,
+            record: None,
+            lock: None,
+        }
     }
 }
 
@@ -30,6 +36,11 @@ pub(super) struct Key(String);
 impl Key {
     pub(super) fn new(request: Request<'_>) -> Key {
         Key(format!("{} {}", request.action, request.specifier))
+    }
+
+    /// Whether it is of a request of ours, which SECoP does not know.
+    fn is_custom(&self) -> bool {
+        self.0.starts_with('_')
     }
 }
 
@@ -43,6 +54,8 @@ pub(super) struct Answers {
     /// Those behind it, for each key that has a first.
     behind: HashMap<Key, VecDeque<Pending>>,
     count: usize,
+    /// Those of requests of ours.
+    custom: usize,
 }
 
 /// The first answer of a key.
@@ -73,9 +86,15 @@ impl Answers {
         self.count == 0
     }
 
+    /// Whether the answer of a request of ours is still to come.
+    pub(super) fn has_custom(&self) -> bool {
+        self.custom > 0
+    }
+
     /// Adds an answer behind those of its key.
     pub(super) fn push(&mut self, key: Key, answer: Pending) {
         self.count += 1;
+        self.custom += usize::from(key.is_custom());
         match self.behind.entry(key) {
             Entry::Occupied(mut behind) => behind.get_mut().push_back(answer),
             Entry::Vacant(first) => {
@@ -93,6 +112,7 @@ impl Answers {
             Some(behind) => {
                 behind.push_back(Box::pin(std::future::ready(line.into())));
                 self.count += 1;
+                self.custom += usize::from(key.is_custom());
                 None
             }
         }
@@ -106,6 +126,7 @@ impl Answers {
         })
         .await;
         self.count -= 1;
+        self.custom -= usize::from(key.is_custom());
         if let Entry::Occupied(mut behind) = self.behind.entry(key) {
             match behind.get_mut().pop_front() {
                 Some(next) => {

@@ -161,6 +161,7 @@ impl Run {
         Answer {
             line,
             record: kept.then_some(record),
+            lock: None,
         }
     }
 }

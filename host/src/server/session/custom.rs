@@ -16,7 +16,7 @@ use super::{
     Session,
     calls::Record,
 };
-use crate::plugin::State;
+use crate::{arbiter::RowKind, plugin::State};
 
 /// How long `_stop_all` waits for the drivers: their own limit is 2 s (S1).
 const STOP_WITHIN: Duration = Duration::from_millis(2500);
@@ -81,6 +81,7 @@ impl Session {
         status["config"] = json!(shared.lab.config().files.first());
         status["listen"] = json!(shared.addresses);
         status["connections"] = json!(shared.connections.load(Ordering::Relaxed));
+        status["locks"] = json!(shared.lab.who().iter().filter(|row| row.kind == RowKind::Lock).count());
         status["drivers"] = json!(shared.lab.drivers().rows().iter().filter(in_use).count());
         self.answer(request, Line::new("_status_is", request.specifier, &status.to_string()));
     }

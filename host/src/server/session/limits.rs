@@ -32,8 +32,8 @@ impl Session {
         let path = module.parameter(index).path();
         let accepted = request.json().and_then(|json| {
             let accepted = match bounds(json, path)? {
-                Some((lower, upper)) => self.owner.set_limits(path, lower..=upper),
-                None => self.owner.clear_limits(path),
+                Some((lower, upper)) => self.actor()?.set_limits(path, lower..=upper),
+                None => self.actor()?.clear_limits(path),
             };
             Ok(accepted?)
         });

@@ -77,7 +77,9 @@ impl Session {
         }
         self.leave();
         self.owner = joined.owner().clone();
+        self.told = joined.listen();
         self.acts_in = joined;
+        self.acts_in.hear();
         self.is_founder = false;
         Ok(())
     }
@@ -99,6 +101,7 @@ impl Session {
 
     /// Gives back what the client has: it sends no more, or joins another session. Nothing if it has been done.
     pub(in crate::server) fn leave(&mut self) {
+        self.locks.clear();
         if self.is_founder {
             self.acts_in.end();
         }

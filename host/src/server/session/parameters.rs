@@ -46,6 +46,11 @@ impl Session {
                 let data = module.show_limits(index, &module.parameter(index).limits(), self.now());
                 return self.answer(request, Line::new("reply", request.specifier, &data));
             }
+            Role::LockedBy => {
+                let (owner, since) = device.locked_by().unwrap_or_else(|| ("".into(), self.now()));
+                let owner = serde_json::Value::from(&*owner).to_string();
+                return self.answer_now(request, &owner, since);
+            }
             Role::PollInterval(_) => {
                 let constant = module.constant(role).unwrap_or_default();
                 return self.answer_now(request, &constant, self.now());
@@ -219,6 +224,7 @@ impl Write {
         Answer {
             line,
             record: Some(self.record),
+            lock: None,
         }
     }
 }
