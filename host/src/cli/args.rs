@@ -2,7 +2,7 @@
 
 mod instrument;
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -119,6 +119,51 @@ pub(crate) enum Command {
         /// Stop every device of the lab
         #[arg(long)]
         all: bool,
+    },
+    /// Lock devices and parameters: nobody else writes them until the command that follows has ended, or until Ctrl-C
+    ///
+    /// The command and whatever it starts act as the same owner. It is run only once all targets are locked; its exit
+    /// code is ours. If somebody breaks the lock, or it is over after --for, that is said and the command goes on.
+    #[command(
+        after_help = "Examples:\n  baton lock stage pump.flow --note \"tomo run 12\" -- python scan.py\n  baton lock stage --for 30m\n  baton lock stage --wait 1min -- baton set stage.position \"1 mm\""
+    )]
+    Lock(Lock),
+    /// Show who has locked what, since when and why, what runs there, and who waits
+    #[command(after_help = "Example: baton who")]
+    Who,
+    /// Break the lock of somebody else, if they still have it
+    ///
+    /// What they write to it from then on is refused, and tells them who broke it; what they have begun goes on, unless
+    /// the config of the device says `on_disconnect = "stop"`.
+    #[command(after_help = "Examples:\n  baton break --holder ana@beamline stage\n  baton break --holder 17 pump.flow")]
+    Break {
+        /// Who has it: the id that `baton who` shows, or the name up to a comma
+        #[arg(long, value_name = "HOLDER")]
+        holder: String,
+        /// The device, or DEVICE.PARAMETER
+        target: String,
+    },
+    /// Protect devices and parameters from being written by anybody, yourself included
+    ///
+    /// It is no lock: it stays until anybody takes it back with `baton unprotect`.
+    #[command(after_help = "Example: baton protect oven.temperature --note \"sample inside\"")]
+    Protect {
+        /// Devices, or DEVICE.PARAMETER
+        #[arg(required = true, value_name = "TARGET")]
+        targets: Vec<String>,
+        /// Why, for whoever wants to write
+        #[arg(long)]
+        note: Option<String>,
+        /// Until the host ends: nobody can take it back
+        #[arg(long)]
+        permanent: bool,
+    },
+    /// Let protected devices and parameters be written again
+    #[command(after_help = "Example: baton unprotect oven.temperature")]
+    Unprotect {
+        /// As they were protected
+        #[arg(required = true, value_name = "TARGET")]
+        targets: Vec<String>,
     },
     /// Show how the host is doing
     #[command(after_help = "Example: baton status")]
@@ -270,4 +315,29 @@ pub(crate) struct Patience {
     /// Give up waiting after so many seconds (exit code 75); the device goes on
     #[arg(short = 'w', long = "timeout", value_name = "SECONDS", value_parser = duration)]
     pub(crate) timeout: Option<f64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Lock {
+    /// Devices, or DEVICE.PARAMETER; all of them or none
+    #[arg(required = true, value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// Why, for whoever is kept off
+    #[arg(long)]
+    pub(crate) note: Option<String>,
+    /// End the lock after this time, such as "30m"
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub(crate) lease: Option<f64>,
+    /// Wait so long if somebody else is in the way (exit code 73 after that); at once if not given
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "queue")]
+    pub(crate) wait: Option<f64>,
+    /// Wait for as long as it takes
+    #[arg(long)]
+    pub(crate) queue: bool,
+    /// Give the lock up when nothing is heard of us for this time
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "15 s")]
+    pub(crate) keepalive: f64,
+    /// The command to run meanwhile
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
 }

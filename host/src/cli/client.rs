@@ -57,7 +57,7 @@ pub(crate) struct Pending {
 }
 
 /// What a reply may look like for each request.
-const REPLIES: [(&str, &str); 13] = [
+const REPLIES: [(&str, &str); 20] = [
     ("describe", "describing"),
     ("activate", "active"),
     ("read", "reply"),
@@ -71,6 +71,13 @@ const REPLIES: [(&str, &str); 13] = [
     ("_status", "_status_is"),
     ("_drivers", "_drivers_are"),
     ("_join", "_joined"),
+    ("_introduce", "_introduced"),
+    ("_lock", "_locked"),
+    ("_unlock", "_unlocked"),
+    ("_who", "_holders"),
+    ("_break", "_broken"),
+    ("_protect", "_protected"),
+    ("_unprotect", "_unprotected"),
 ];
 
 impl Client {
@@ -147,7 +154,24 @@ impl Client {
     /// Sends a request with a fresh token and waits for the reply's data; for requests that only our hosts know.
     pub(crate) fn custom(&mut self, action: &'static str, data: Json) -> Result<Json, Failure> {
         let pending = self.send_custom(action, data, "")?;
-        self.reply(&pending, Some(Instant::now() + REPLY_TIMEOUT), &mut |_| {})
+        self.answer(&pending)
+    }
+
+    /// Waits for the reply to a request as long as any may take, and returns its data.
+    pub(crate) fn answer(&mut self, pending: &Pending) -> Result<Json, Failure> {
+        self.reply(pending, Some(Instant::now() + REPLY_TIMEOUT), &mut |_| {})
+    }
+
+    /// What the host has said of its own accord with this action and token, if it has: the oldest.
+    pub(crate) fn notice(&mut self, action: &str, specifier: &str) -> Option<Message> {
+        let said = |message: &Message| message.action == action && message.specifier == specifier;
+        let index = self.stash.iter().position(said)?;
+        self.stash.remove(index)
+    }
+
+    /// Drops replies of this action that nobody waits for.
+    pub(crate) fn forget(&mut self, action: &str) {
+        self.stash.retain(|message| message.action != action);
     }
 
     /// Sends a request with a fresh token.

@@ -8,6 +8,8 @@ mod drivers;
 mod get;
 mod instrument;
 mod list;
+mod lock;
+mod rights;
 mod run;
 mod schema;
 mod set;
@@ -15,6 +17,7 @@ mod status;
 mod stop;
 mod wait;
 mod watch;
+mod who;
 
 use super::args::{Arguments, Command, Global};
 use super::client::{Address, Client, Membership, RemoteError};
@@ -38,6 +41,28 @@ pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> 
         Command::Wait(args) => wait::run(&mut connect(global)?, args, output),
         Command::Stop { all: true, .. } => stop::all(&mut stopper(global)?, output),
         Command::Stop { devices, .. } => stop::some(&mut stopper(global)?, devices, output),
+        Command::Lock(lock) => {
+            // It says who it is by itself: it needs what the host answers to that.
+            let mut client = connect(global)?;
+            let member_of = membership(global, &client);
+            if let Some(session) = member_of {
+                client.join(session)?;
+            }
+            lock::run(&mut client, member_of, lock, output)
+        }
+        Command::Who => who::run(&mut connect(global)?, output),
+        Command::Break { holder, target } => {
+            rights::break_lock(&mut actor(global, "baton break")?, holder, target, output)
+        }
+        Command::Protect {
+            targets,
+            note,
+            permanent,
+        } => {
+            let mut client = actor(global, "baton protect")?;
+            rights::protect(&mut client, targets, note.as_deref(), *permanent, output)
+        }
+        Command::Unprotect { targets } => rights::unprotect(&mut actor(global, "baton unprotect")?, targets, output),
         Command::Status => status::run(&mut connect(global)?, output),
         Command::Drivers { folders } if folders.is_empty() => drivers::of_host(&mut connect(global)?, output),
         Command::Drivers { folders } => drivers::of_folders(folders, output),

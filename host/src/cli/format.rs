@@ -165,6 +165,30 @@ pub(crate) fn local_time(seconds: Option<f64>) -> String {
         .to_string()
 }
 
+/// Unix seconds as local time, as short as it can be today: `14:02:03`, or `2026-03-01 14:02`.
+pub(crate) fn brief_time(seconds: Option<f64>) -> String {
+    let Some(time) = seconds.and_then(timestamp) else {
+        return "-".to_owned();
+    };
+    let (time, now) = (time.to_zoned(TimeZone::system()), jiff::Zoned::now());
+    let form = if time.date() == now.date() {
+        "%H:%M:%S"
+    } else {
+        "%Y-%m-%d %H:%M"
+    };
+    time.strftime(form).to_string()
+}
+
+/// A span of seconds for people: `12 s`, `3 min`, `2.5 h`.
+pub(crate) fn duration(seconds: f64) -> String {
+    match seconds {
+        ..0.0 => "0 s".to_owned(),
+        ..120.0 => format!("{seconds:.0} s"),
+        ..7200.0 => format!("{:.0} min", seconds / 60.0),
+        _ => format!("{:.1} h", seconds / 3600.0),
+    }
+}
+
 /// Unix seconds as RFC 3339 with nanoseconds, for programs: `2026-03-01T14:02:03.250000000Z`.
 pub(crate) fn rfc3339(seconds: Option<f64>) -> Json {
     let time = seconds.and_then(timestamp);

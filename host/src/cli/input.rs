@@ -112,7 +112,7 @@ fn unquoted(typed: &str) -> String {
     }
 }
 
-/// Seconds of a duration such as `500 ms`, `2s`, `1 min`, or bare seconds.
+/// Seconds of a duration such as `500 ms`, `2s`, `1 min`, `30m`, or bare seconds.
 ///
 /// # Errors
 /// Says what is expected.
@@ -121,8 +121,9 @@ pub(crate) fn duration(typed: &str) -> Result<f64, String> {
     let factor = match typed[digits.len()..].trim() {
         "" | "s" => 1.0,
         "ms" => 1e-3,
-        "min" => 60.0,
+        "m" | "min" => 60.0,
         "h" => 3600.0,
+        "d" => 86_400.0,
         _ => f64::NAN,
     };
     let seconds = digits.parse::<f64>().map_or(f64::NAN, |number| number * factor);
@@ -211,7 +212,7 @@ mod tests {
     fn a_duration_has_a_unit_or_is_in_seconds() {
         assert_eq!(duration("2"), Ok(2.0));
         assert_eq!(duration("500 ms"), Ok(0.5));
-        assert_eq!(duration("1.5min"), Ok(90.0));
+        assert_eq!((duration("1.5min"), duration("30m")), (Ok(90.0), Ok(1800.0)));
         assert!(duration("-1").is_err() && duration("soon").is_err() && duration("1 parsec").is_err());
         assert!(duration("inf").is_err());
     }

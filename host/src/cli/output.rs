@@ -84,6 +84,15 @@ impl Output {
     }
 }
 
+/// Writes an error for people, from where no output is at hand.
+pub(crate) fn complain(text: &str) {
+    let error = Output {
+        json: false,
+        quiet: false,
+    };
+    error.error(text);
+}
+
 /// Shows a line of the protocol, for `--verbose`.
 pub(crate) fn trace(direction: char, line: &str) {
     let dimmed = Style::new().dimmed();

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::args::Form;
-use super::client::{Datainfo, Device, Parameter, Reading};
+use super::client::{Client, Datainfo, Device, Parameter, Reading};
 use super::format;
 
 /// `2.000 mm`; of a long array the beginning and its shape, for nobody reads a frame in a line.
@@ -16,6 +16,15 @@ pub(crate) fn with_unit(parameter: &Parameter, value: &Json) -> String {
     let unit = if value.is_null() { "" } else { parameter.unit() };
     format!("{text} {unit}").trim_end().to_owned()
 }
+
+/// Who has locked a device, or parts of it; `None` if nobody has, as far as the host has said.
+pub(crate) fn locked_by<'a>(client: &'a Client, device: &Device) -> Option<&'a str> {
+    let owner = client.latest(&device.on(LOCKED_BY))?.value.as_str()?;
+    (!owner.is_empty()).then_some(owner)
+}
+
+/// The parameter by which a host of ours says who has locked a device.
+pub(crate) const LOCKED_BY: &str = "_locked_by";
 
 /// A reading in the form that the user asked for; `status` belongs to the wide one.
 pub(crate) fn line(form: Form, path: &str, parameter: &Parameter, reading: &Reading, status: Option<&str>) -> String {

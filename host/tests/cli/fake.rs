@@ -4,6 +4,7 @@
 //! stops it; 13 mm is missed; at 7 mm the server closes the connection half way. So every test waits for events only.
 
 mod answers;
+mod locks;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -153,11 +154,7 @@ impl Session {
             ("_wait", token) => self.wait(token, &data),
             ("_wait_for", token) => self.wait_for(token, &data),
             ("_introduce", token) => {
-                assert!(
-                    data["program"]
-                        .as_str()
-                        .is_some_and(|program| program.starts_with("baton "))
-                );
+                assert!(data["program"].is_string(), "{data}");
                 assert!(
                     data["pid"].is_u64() && data["user"].is_string() && data["host"].is_string(),
                     "{data}"
@@ -168,6 +165,11 @@ impl Session {
             ("_join", token) => {
                 let text = "no session has this token; it ends with the connection that founded it";
                 self.send("error__join", token, json!(["Impossible", text, {}]));
+            }
+            ("_lock" | "_unlock" | "_who" | "_break" | "_protect" | "_unprotect", token) => {
+                for (action, data) in locks::answers(action, &data) {
+                    self.send(&action, token, data);
+                }
             }
             ("_stop_all", token) => self.send("_stopped", token, stop_report()),
             ("_status", token) => self.send("_status_is", token, status()),

@@ -2,6 +2,7 @@
 
 mod act;
 mod fake;
+mod locks;
 mod show;
 mod trouble;
 

@@ -82,8 +82,8 @@ fn describe_shows_parameters_and_commands_in_one_table() {
     check(
         &["describe", "shutter", "--json"],
         expect![[r#"
-        {"schema":1,"device":"shutter","type":"sim/shutter","class":"Writable","driver":"sim","driver_version":"1.0","description":"Beam shutter","members":[],"parameters":[{"name":"state","description":"What it is","access":"rw","limits":"","reading":{"path":"shutter.state","value":0,"text":"closed","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"value","wire_target":"target","properties":{"description":"What it is","readonly":true,"_name":"state","datainfo":{"type":"enum","members":{"closed":0,"open":1}}}},{"name":"status","description":"State of the device","access":"r","limits":"","reading":{"path":"shutter.status","value":[100,""],"text":"idle","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"status","wire_target":null,"properties":{"description":"State of the device","readonly":true,"datainfo":{"type":"tuple","members":[{"type":"int"},{"type":"string"}]}}},{"name":"target","description":"What it should be","access":"rw","limits":"","reading":{"path":"shutter.target","value":0,"text":"closed","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"target","wire_target":"target","properties":{"description":"What it should be","readonly":false,"_name":"state","datainfo":{"type":"enum","members":{"closed":0,"open":1}}}}],"commands":[]}
-    "#]],
+            {"schema":1,"device":"shutter","type":"sim/shutter","class":"Writable","driver":"sim","driver_version":"1.0","description":"Beam shutter","members":[],"locked_by":null,"parameters":[{"name":"state","description":"What it is","access":"rw","limits":"","reading":{"path":"shutter.state","value":0,"text":"closed","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"value","wire_target":"target","properties":{"description":"What it is","readonly":true,"_name":"state","datainfo":{"type":"enum","members":{"closed":0,"open":1}}}},{"name":"status","description":"State of the device","access":"r","limits":"","reading":{"path":"shutter.status","value":[100,""],"text":"idle","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"status","wire_target":null,"properties":{"description":"State of the device","readonly":true,"datainfo":{"type":"tuple","members":[{"type":"int"},{"type":"string"}]}}},{"name":"target","description":"What it should be","access":"rw","limits":"","reading":{"path":"shutter.target","value":0,"text":"closed","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"target","wire_target":"target","properties":{"description":"What it should be","readonly":false,"_name":"state","datainfo":{"type":"enum","members":{"closed":0,"open":1}}}}],"commands":[]}
+        "#]],
     );
 }
 
@@ -221,6 +221,7 @@ fn status_and_drivers_say_how_the_host_is_doing() {
               down        gauge since 2023-11-14 22:13:20.250: no reply within 2 s
             drivers       1
             connections   2
+            locks         -
             calls         10 done, 1 failed, 0 pending
               stuck       pump since 2023-11-14 22:13:20.250: in write of pump.flow
         "#]],

@@ -94,7 +94,8 @@ impl RemoteError {
     /// The exit code that tells a script what to do about it.
     pub(crate) fn exit_code(&self) -> u8 {
         match self.class.as_str() {
-            "IsBusy" if self.detail.get("locked_by").is_some() => 73,
+            // A lock of ours that somebody broke is in the way as well.
+            "IsBusy" if self.detail.get("locked_by").or(self.detail.get("broken_by")).is_some() => 73,
             "TimeoutError" => 75,
             _ => 1,
         }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{Address, Client};
 use crate::cli::failure::Failure;
@@ -34,6 +34,17 @@ impl std::fmt::Debug for Membership {
     }
 }
 
+/// `TOKEN@ADDRESS`, with the secret.
+impl std::fmt::Display for Membership {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}", self.token, self.address)
+    }
+}
+
+fn claim(identity: &Identity) -> Json {
+    json!({ "user": identity.user, "host": identity.host, "program": identity.program, "pid": identity.pid })
+}
+
 impl Membership {
     /// Where the session's host is.
     pub(crate) fn address(&self) -> &Address {
@@ -52,10 +63,20 @@ impl Client {
         let Some(identity) = self.introduction.take() else {
             return Ok(());
         };
-        let claim = json!({
-            "user": identity.user, "host": identity.host, "program": identity.program, "pid": identity.pid,
-        });
-        self.send_custom("_introduce", claim, "").map(drop)
+        self.send_custom("_introduce", claim(&identity), "").map(drop)
+    }
+
+    /// Says who we are, and gets the secret of our session, for those who are to act in it.
+    ///
+    /// # Errors
+    /// As those of any request.
+    pub(crate) fn introduce_with_secret(&mut self, identity: &Identity) -> Result<Membership, Failure> {
+        let introduced = self.custom("_introduce", claim(identity))?;
+        let token = introduced.get("token").and_then(Json::as_str).unwrap_or_default();
+        Ok(Membership {
+            token: token.to_owned(),
+            address: self.address().absolute(),
+        })
     }
 
     /// Acts in the session of somebody else from now on.

@@ -30,6 +30,16 @@ pub(crate) enum Address {
     Unix(PathBuf),
 }
 
+impl Address {
+    /// The same from any folder.
+    pub(crate) fn absolute(&self) -> Address {
+        match self {
+            Address::Unix(path) => Address::Unix(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+            other => other.clone(),
+        }
+    }
+}
+
 impl Default for Address {
     fn default() -> Address {
         Address::Tcp(format!("127.0.0.1:{DEFAULT_PORT}"))

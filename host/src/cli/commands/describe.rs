@@ -7,7 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::format::{self, one_line, shortened};
 use crate::cli::names;
 use crate::cli::output::Output;
-use crate::cli::readings;
+use crate::cli::readings::{self, LOCKED_BY, locked_by};
 use crate::cli::table::Table;
 
 /// Widest value in the table.
@@ -36,7 +36,7 @@ fn whole(client: &Client, device: &Device, output: Output) -> Result<(), Failure
         device
             .parameters
             .iter()
-            .filter(|parameter| !is_limits(device, parameter))
+            .filter(|parameter| !is_limits(device, parameter) && parameter.wire != LOCKED_BY)
     };
     if output.json {
         return output.object(json!({
@@ -47,6 +47,7 @@ fn whole(client: &Client, device: &Device, output: Output) -> Result<(), Failure
             "driver_version": device.driver_version,
             "description": device.doc,
             "members": device.members,
+            "locked_by": locked_by(client, device),
             "parameters": parameters().map(|parameter| parameter_json(client, device, parameter)).collect::<Vec<_>>(),
             "commands": device.commands.iter().map(command_json).collect::<Vec<_>>(),
         }));
@@ -57,6 +58,9 @@ fn whole(client: &Client, device: &Device, output: Output) -> Result<(), Failure
     }
     if !device.members.is_empty() {
         output.line(&format!("members: {}", device.members.join(", ")))?;
+    }
+    if let Some(owner) = locked_by(client, device) {
+        output.line(&format!("locked by: {}", one_line(owner)))?;
     }
     let mut table = Table::new(["NAME", "VALUE", "UNIT", "LIMITS", "ACCESS", "DOC"]);
     for parameter in parameters() {

@@ -6,7 +6,7 @@ use crate::cli::client::{Client, Device};
 use crate::cli::failure::Failure;
 use crate::cli::format::{shortened, status_style};
 use crate::cli::output::Output;
-use crate::cli::readings::{self, Status};
+use crate::cli::readings::{self, Status, locked_by};
 use crate::cli::table::{Cell, Table};
 
 /// Widest status and value; who needs all of it asks `get`.
@@ -20,7 +20,10 @@ pub(super) fn run(client: &mut Client, output: Output) -> Result<(), Failure> {
         let devices: Vec<Json> = node.devices.iter().map(|device| to_json(client, device)).collect();
         return output.object(json!({ "devices": devices }));
     }
-    let mut table = Table::new(["DEVICE", "TYPE", "STATUS", "VALUE"]);
+    // Where nothing is locked, nobody looks for it.
+    let any_locked = node.devices.iter().any(|device| locked_by(client, device).is_some());
+    let last = if any_locked { "LOCKED BY" } else { "" };
+    let mut table = Table::new(["DEVICE", "TYPE", "STATUS", "VALUE", last]);
     for device in &node.devices {
         let status = status(client, device);
         table.row([
@@ -33,6 +36,7 @@ pub(super) fn run(client: &mut Client, output: Output) -> Result<(), Failure> {
                 status_style(status.as_ref().map_or("", Status::word)),
             ),
             shortened(&value(client, device), CELL_CHARS).into(),
+            shortened(locked_by(client, device).unwrap_or_default(), CELL_CHARS).into(),
         ]);
     }
     output.table(&table)
@@ -57,12 +61,16 @@ fn to_json(client: &Client, device: &Device) -> Json {
         let reading = client.latest(&device.on(&main.wire))?;
         Some(readings::to_json(&device.path(&main.name), main, reading))
     });
-    json!({
+    let mut json = json!({
         "device": device.name,
         "type": device.type_name(),
         "class": device.class,
         "description": device.doc,
         "status": status(client, device).map(|status| status.to_json()),
         "reading": reading,
-    })
+    });
+    if let Some(owner) = locked_by(client, device) {
+        json["locked_by"] = json!(owner);
+    }
+    json
 }

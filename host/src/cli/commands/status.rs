@@ -76,6 +76,7 @@ fn of_host(address: &str, status: &Json) -> Vec<(String, String)> {
     facts.extend([
         ("drivers", part("/drivers")),
         ("connections", part("/connections")),
+        ("locks", locks(&part("/locks"))),
         ("calls", calls),
     ]);
     if status.get("audit").is_some() {
@@ -92,6 +93,13 @@ fn of_host(address: &str, status: &Json) -> Vec<(String, String)> {
         facts.push(("  stuck", fact));
     }
     facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect()
+}
+
+fn locks(count: &str) -> String {
+    match count {
+        "-" | "0" => count.to_owned(),
+        count => format!("{count}; see: baton who"),
+    }
 }
 
 /// A JSON value as text, without the quotes of a string; what an object says, one thing after the other.
