@@ -49,6 +49,9 @@ const SLICE: Duration = Duration::from_millis(20);
 /// How soon after a late reply the right one follows: an instrument that did not answer for long says all at once.
 const FOLLOWS: Duration = Duration::from_secs(1);
 
+/// How long an answer to a stop is waited for before the next question where none is expected.
+const UNEXPECTED: Duration = Duration::from_millis(250);
+
 /// How many late answers are reckoned with.
 const MOST_DOUBT: u32 = 3;
 
@@ -318,11 +321,16 @@ impl Line {
         expects: bool,
         patience: &dyn Patience,
     ) -> Result<Option<Vec<u8>>> {
-        let owed = self.debt.take().map_or(0, |debt| debt.owed) + std::mem::take(&mut self.doubt);
+        let debt = self.debt.take();
+        let doubt = std::mem::take(&mut self.doubt);
+        let owed = debt.as_ref().map_or(0, |debt| debt.owed) + doubt;
+        let missing = debt.filter(|debt| debt.is_grave).map_or(0, |debt| debt.owed) + doubt;
         let settled = self.interrupted(question, expects, owed, patience);
-        if owed > 0 && self.debt.is_none() {
-            // Nobody knows whether what was owed has come.
-            self.suspect(owed);
+        // Nobody knows whether what was owed has come.
+        match &mut self.debt {
+            Some(debt) if debt.is_grave => debt.owed += missing,
+            _ if missing > 0 => self.suspect(missing),
+            _ => {}
         }
         settled
     }
@@ -341,7 +349,9 @@ impl Line {
             self.echo(question, limit, patience)?;
         }
         if !expects {
-            self.debt = Some(Debt::of(question).light());
+            // The file may be wrong about it.
+            self.debt = Some(Debt::of(question).light().at_most(UNEXPECTED));
+            self.rest(question);
             return Ok(None);
         }
         let mut reply = self.reply(question, limit, patience)?;

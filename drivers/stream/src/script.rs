@@ -136,7 +136,7 @@ impl Script {
             .max()
             .unwrap_or(0);
         let query = if self.error_query.is_some() { 2 } else { 0 };
-        let times = 5 + u32::from(self.manner.retries) * 4 + u32::try_from(needs).unwrap_or(u32::MAX) + query;
+        let times = 12 + u32::from(self.manner.retries) * 6 + u32::try_from(needs).unwrap_or(u32::MAX) + query;
         let init: Duration = self.init.iter().map(time).sum();
         let margin = Duration::from_secs(1);
         self.connect_timeout + init + longest.saturating_mul(times) + margin

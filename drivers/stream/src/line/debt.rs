@@ -1,6 +1,6 @@
 //! What a line owes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Limit, Question, Speaker, receive::Wait};
 use crate::manner::ReplyEnd;
@@ -42,6 +42,14 @@ impl Debt {
         Debt {
             until: Instant::now() + left / 3,
             is_grave: false,
+            ..self
+        }
+    }
+
+    /// Waited for so long and no longer.
+    pub(super) fn at_most(self, time: Duration) -> Self {
+        Debt {
+            until: self.until.min(Instant::now() + time),
             ..self
         }
     }
