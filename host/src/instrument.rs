@@ -19,6 +19,7 @@ use std::{
 use baton_plugin_api::{
     description::LibraryDescription,
     diagnostic::Diagnostic,
+    schemars::Schema,
     source::{Source, Tree},
 };
 use serde_json::Value as Json;
@@ -84,13 +85,13 @@ struct Kind {
     option: String,
     /// All options.
     options: Vec<String>,
-    /// The keys that such a file has at its top.
-    keys: Vec<String>,
+    /// What such a file looks like.
+    schema: Schema,
 }
 
 impl InstrumentFile {
     /// Finds the driver that the file is for: the one called `driver` (`stream`, or `stream/instrument`), or else the one
-    /// whose keys the file has.
+    /// whose schema it fits best.
     ///
     /// # Errors
     /// If the file cannot be read, or there is no such driver.
@@ -211,11 +212,9 @@ impl Kind {
         }
     }
 
-    /// How many keys of a file it knows, less those that it does not.
-    fn fits(&self, tree: &Tree) -> i64 {
-        let known = |key: &str| self.keys.iter().any(|known| known == key);
-        let keys = tree.root().entries().iter().map(|entry| entry.key.as_str());
-        keys.map(|key| if known(key) { 1 } else { -1 }).sum()
+    /// How much in a file is not as its schema says.
+    fn misfits(&self, tree: &Tree) -> usize {
+        tree.check(&self.schema).problems.len()
     }
 }
 
@@ -227,23 +226,22 @@ fn kinds(library: &LibraryDescription) -> Vec<Kind> {
         let (option, schema) = options
             .iter()
             .find_map(|(name, option)| Some((name, option.get("fileSchema")?)))?;
-        let keys = schema.get("properties")?.as_object()?.keys().cloned().collect();
+        let schema = Schema::try_from(schema.clone()).ok()?;
         Some(Kind {
             driver: library.name.clone(),
             device_type: device.name.clone(),
             option: option.clone(),
             options: options.keys().cloned().collect(),
-            keys,
+            schema,
         })
     });
     described.collect()
 }
 
-/// The kind whose keys the file has most of; of several such the first, also for a file that is no TOML.
+/// The kind whose schema the file fits best; of several such the first.
 fn guess(text: String, kinds: &[Kind]) -> Option<&Kind> {
     let (tree, _) = Source::new("", text).parse_recoverable();
-    let best = kinds.iter().map(|kind| kind.fits(&tree)).max()?;
-    kinds.iter().find(|kind| kind.fits(&tree) == best)
+    kinds.iter().min_by_key(|kind| kind.misfits(&tree))
 }
 
 fn missing(name: Option<&str>, kinds: &[Kind]) -> FindError {
