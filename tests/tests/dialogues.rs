@@ -195,3 +195,62 @@ fn a_mistake_in_either_file_is_told_as_everywhere() {
         "#]],
     );
 }
+
+/// One of several on a line, which says in each question which one is meant.
+const STATION: &str = r##"
+[instrument]
+name = "A"
+[line]
+terminator = "\r"
+[settings.station]
+type = "integer"
+limits = [1, 31]
+[parameters.level]
+read = { send = "#{$station:02d}?", expect = "{$station:02d} {:f}" }
+"##;
+
+#[test]
+fn a_station_is_an_option_of_the_dialogue() {
+    check(
+        STATION,
+        "with settings.station = 3\nread level\n-> #03?\\r\n<- 03 1.5\\r\n= 1.5\n",
+        expect!["1 actions, 1 sent"],
+    );
+    check(
+        STATION,
+        "with settings.station = 32\nread level\n",
+        expect![[r#"
+        error: the setting `station`: 32 is outside of 1 to 31
+         --> a.toml:6:1
+          |
+        6 | [settings.station]
+          | ^^^^^^^^^^^^^^^^^^
+          |
+          = help: the lab's config gives it this value, under `options.settings`
+
+        1 error
+    "#]],
+    );
+}
+
+#[test]
+fn a_line_that_is_shared_is_told_who_is_meant() {
+    check(
+        PLAIN,
+        "with line.select = \"++addr {station}\"\nwith station = 5\n\
+         read level\n-> ++addr 5\\n\n-> L?\\n\n<- 1\\n\n= 1 V\n",
+        expect!["1 actions, 2 sent"],
+    );
+}
+
+#[test]
+fn a_file_can_be_checked_without_what_it_leaves_to_the_lab() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.toml");
+    std::fs::write(&file, STATION).expect("it can be written");
+    let found = find(&file).check(&[]);
+    assert!(found.config.is_some(), "{:?}", found.diagnostics);
+    assert_eq!(find(&file).station(&[]).as_deref(), Some("settings.station"));
+    let on_line = [("line.select".to_owned(), "\"{station}\"".to_owned())];
+    assert_eq!(find(&file).station(&on_line).as_deref(), Some("station"));
+}

@@ -52,7 +52,8 @@ pub(crate) struct How {
     /// Which station it is, on a line that several instruments share
     #[arg(long, value_name = "STATION")]
     pub(crate) station: Option<String>,
-    /// Another option of the device, such as reply_timeout='"2 s"', in TOML; may be given several times
+    /// Another option of the device, in TOML, such as reply_timeout='"2 s"' or settings.channel=2; with `line.` in front, one
+    /// of the line that it shares with others: line.select='"++addr {station}"'. May be given several times
     #[arg(long = "option", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub(crate) options: Vec<(String, String)>,
 }

@@ -46,7 +46,7 @@ fn find(path: &Path, how: &How, output: Output) -> Result<InstrumentFile, Failur
 fn options(file: &InstrumentFile, how: &How) -> Result<Vec<(String, String)>, Failure> {
     let mut options = how.options.clone();
     if let Some(station) = &how.station {
-        let name = file.station().ok_or_else(|| {
+        let name = file.station(&options).ok_or_else(|| {
             let text = format!(
                 "{} has nothing to say which station it is, such as a setting `station`",
                 file.name()

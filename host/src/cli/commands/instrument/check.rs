@@ -6,7 +6,6 @@ use super::{BAD_CONFIG, find, options, title};
 use crate::{
     cli::{args::How, commands::check::count, failure::Failure, output::Output},
     config::{LabConfig, render},
-    instrument::NOWHERE,
 };
 
 /// Checks, and writes what was found.
@@ -15,9 +14,9 @@ pub(in crate::cli::commands) fn check(files: &[PathBuf], how: &How, output: Outp
     let mut all_sound = true;
     for path in files {
         let file = find(path, how, output)?;
-        let resolution = file.resolve(NOWHERE, &options(&file, how)?);
+        let resolution = file.check(&options(&file, how)?);
         match &resolution.config {
-            Some(config) if !output.json => output.line(&sound(&file.name(), config))?,
+            Some(config) if !output.json => output.line(&sound(file.name(), config))?,
             config => all_sound &= config.is_some(),
         }
         found.extend(resolution.diagnostics);
