@@ -5,7 +5,7 @@
 use schemars::Schema;
 use serde::{Deserialize, Serialize};
 
-use crate::Datatype;
+use crate::{Datatype, StatusCode};
 
 /// What a library offers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -153,6 +153,9 @@ pub struct ParameterDescription {
     /// Whether the driver publishes its readings by itself.
     #[serde(default)]
     pub published: bool,
+    /// The states of the device in which it can be written; empty means any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_in: Vec<StatusCode>,
 }
 
 /// A command.
@@ -182,6 +185,12 @@ pub struct CommandDescription {
     /// The only parameters it touches; empty means the whole device.
     #[serde(default)]
     pub touches: Vec<String>,
+    /// The states of the device in which it can be run; empty means any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_in: Vec<StatusCode>,
+    /// The state of the device from its acceptance until it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leads_to: Option<StatusCode>,
 }
 
 /// A message that a device may send.

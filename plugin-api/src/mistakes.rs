@@ -2,10 +2,13 @@
 
 use std::collections::HashSet;
 
-use crate::{Table, table::Row};
+use crate::{StatusCode, Table, table::Row};
 
 /// Names that the host, or SECoP, uses itself (RULES.md D5).
 pub const RESERVED: [&str; 5] = ["value", "target", "status", "stop", "pollinterval"];
+
+/// What a device may be while a command goes on.
+const LASTING: [StatusCode; 2] = [StatusCode::Warn, StatusCode::Busy];
 
 /// Whether a name can be one of a device, parameter or command: `[A-Za-z_][A-Za-z0-9_]*`, at most 63 characters.
 pub fn is_name(name: &str) -> bool {
@@ -26,6 +29,11 @@ pub(crate) fn find<D>(owner: &str, table: &Table<D>, mistakes: &mut Vec<String>)
         }
         if estimate.is_some() && write.is_none() {
             mistakes.push(format!("{name} has an estimate but cannot be written"));
+        }
+        if !parameter.allowed_in.is_empty() && write.is_none() {
+            mistakes.push(format!(
+                "{name} has states in which it is allowed but cannot be written"
+            ));
         }
         if let Some((lower, upper)) = parameter.limits
             && (lower > upper || lower.is_nan() || upper.is_nan())
@@ -49,6 +57,13 @@ pub(crate) fn find<D>(owner: &str, table: &Table<D>, mistakes: &mut Vec<String>)
             mistakes.push(format!(
                 "{owner}.{} has no function; give it one with `.run(…)`",
                 command.name
+            ));
+        }
+        if let Some(state) = command.leads_to.filter(|state| !LASTING.contains(state)) {
+            mistakes.push(format!(
+                "{owner}.{} leads to {}, which is no state of something that goes on: busy or warn",
+                command.name,
+                state.word()
             ));
         }
         for touched in &command.touches {

@@ -135,6 +135,7 @@ impl<D: 'static> Table<D> {
             estimate: false,
             digits: None,
             published: false,
+            allowed_in: Vec::new(),
         });
         self.rows.push(Row {
             read: None,
@@ -165,6 +166,8 @@ impl<D: 'static> Table<D> {
             long: false,
             timeout: None,
             touches: Vec::new(),
+            allowed_in: Vec::new(),
+            leads_to: None,
         });
         self.runs.push(None);
         Command { table: self }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use baton_plugin_api::{
-    Context, Device, Host, Result, Status, Structured, Table, Time,
+    Context, Device, Host, Result, Status, StatusCode, Structured, Table, Time,
     schemars::{self, JsonSchema},
 };
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,8 @@ impl Device for Shutter {
         t.simulated();
         t.parameter("position")
             .doc("Whether the beam passes")
+            // After an error somebody has to look, and run `clear_errors`, before the beam may pass again.
+            .allowed_in([StatusCode::Idle])
             .read(Self::position)
             .write(Self::move_to)
             .estimate(|shutter, _| shutter.travel_time);

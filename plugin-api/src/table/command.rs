@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{RunFn, Table};
-use crate::{Context, Datatype, Result, datum::Datum, description::CommandDescription};
+use crate::{Context, Datatype, Result, StatusCode, datum::Datum, description::CommandDescription};
 
 /// A command on its way into the table; every method adds one fact.
 pub struct Command<'t, D> {
@@ -61,6 +61,39 @@ impl<'t, D: 'static> Command<'t, D> {
     /// It touches these parameters only, not the whole device.
     pub fn touches<N: Into<String>>(self, parameters: impl IntoIterator<Item = N>) -> Self {
         self.with(|row| row.touches = parameters.into_iter().map(Into::into).collect())
+    }
+
+    /// It can be run in these states of the device alone; the host refuses everything else before the driver is called.
+    ///
+    /// State and acceptance are one step: of many who ask at the same time, one at most finds the state that all of them
+    /// hoped for, if the command [leads to](Self::leads_to) another, or the device reports another status after it. Where
+    /// the device reports its status, it is asked once more directly before the function runs.
+    ///
+    /// ```
+    /// # use baton_plugin_api::{Context, Device, Host, Result, StatusCode, Table, schemars::{self, JsonSchema}};
+    /// # #[derive(serde::Deserialize, JsonSchema)] struct Options {}
+    /// # struct Laser;
+    /// # impl Laser { fn fire(&mut self, _: &Context) -> Result<()> { Ok(()) } }
+    /// # impl Device for Laser {
+    /// #   type Options = Options;
+    /// #   const TYPE: &'static str = "laser";
+    /// #   fn open(_: Options, _: Host) -> Result<Self> { Ok(Laser) }
+    /// fn table(t: &mut Table<Self>) {
+    ///     t.command("fire")
+    ///         .allowed_in([StatusCode::Idle, StatusCode::Warn])
+    ///         .leads_to(StatusCode::Busy)
+    ///         .run(Self::fire);
+    /// }
+    /// # }
+    /// ```
+    pub fn allowed_in(self, states: impl IntoIterator<Item = StatusCode>) -> Self {
+        self.with(|row| row.allowed_in = states.into_iter().collect())
+    }
+
+    /// From its acceptance until it has ended the device is in this state, and takes neither a motion nor another such
+    /// command. If it fails, the device is in error until that is cleared, or the next one is accepted.
+    pub fn leads_to(self, state: StatusCode) -> Self {
+        self.with(|row| row.leads_to = Some(state))
     }
 
     /// What it does: `fn(&mut self, &Context) -> Result<R>` or `fn(&mut self, A, &Context) -> Result<R>`.

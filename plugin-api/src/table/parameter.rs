@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, ops::RangeInclusive, time::Duration};
 
 use super::Table;
-use crate::{Context, Datatype, Result, Value, datum::Datum, description::ParameterDescription};
+use crate::{Context, Datatype, Result, StatusCode, Value, datum::Datum, description::ParameterDescription};
 
 /// A number, whose type the limits of its parameter have.
 pub trait Limited: Datum {
@@ -142,6 +142,12 @@ impl<'t, D: 'static, T: Datum> Parameter<'t, D, T> {
     /// A new write replaces one that is still on its way, instead of being refused as busy.
     pub fn retarget(self) -> Self {
         self.with(|row| row.retarget = true)
+    }
+
+    /// It can be written in these states of the device alone; the host refuses everything else before the driver is
+    /// called. See [`Command::allowed_in`](super::Command::allowed_in).
+    pub fn allowed_in(self, states: impl IntoIterator<Item = StatusCode>) -> Self {
+        self.with(|row| row.allowed_in = states.into_iter().collect())
     }
 
     /// How it is read.
