@@ -21,7 +21,7 @@ use std::sync::{
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-use baton_plugin_api::{DeviceClass, Status, Time, Value};
+use baton_plugin_api::{DeviceClass, Status, StatusCode, Time, Value};
 
 use change::Aftermath;
 pub(crate) use change::Change;
@@ -157,6 +157,22 @@ impl Device {
     /// Whether it can be stopped by its driver's table.
     pub fn has_stop(&self) -> bool {
         self.config.table.stop
+    }
+
+    /// Whether `path` is allowed in a state.
+    ///
+    /// # Errors
+    /// `NotAllowed`.
+    pub(crate) fn allows(&self, path: &str, allowed: &[StatusCode], state: &Status) -> Result<(), Refusal> {
+        if allowed.is_empty() || allowed.contains(&state.code) {
+            return Ok(());
+        }
+        Err(Refusal::NotAllowed {
+            path: path.to_owned(),
+            device: self.name.to_string(),
+            state: state.clone(),
+            allowed: allowed.to_vec(),
+        })
     }
 
     pub(crate) fn worker(&self) -> &Arc<Worker> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use baton_plugin_api::{Error, ErrorKind};
+use baton_plugin_api::{Error, ErrorKind, Status, StatusCode};
 use serde_json::json;
 
 use crate::{
@@ -81,6 +81,14 @@ pub enum Refusal {
         call: String,
         owner: String,
         age: Duration,
+    },
+    /// The device is in a state in which its driver does not allow this (D6).
+    #[error("{path} is not allowed while {device} is {}{}; it is while {device} is {}", state.code.word(), in_brackets(&state.text), states(allowed))]
+    NotAllowed {
+        path: String,
+        device: String,
+        state: Status,
+        allowed: Vec<StatusCode>,
     },
     /// The device is not there.
     #[error("{device} is not connected: {cause} (down for {}, tried again by itself)", seconds(*.down_for))]
@@ -205,6 +213,19 @@ pub enum Failure {
     Panicked { what: String, message: String },
 }
 
+fn in_brackets(text: &str) -> String {
+    match text {
+        "" => String::new(),
+        text => format!(" ({text})"),
+    }
+}
+
+/// `idle`, `idle or warn`.
+fn states(allowed: &[StatusCode]) -> String {
+    let words: Vec<&str> = allowed.iter().map(|code| code.word()).collect();
+    words.join(" or ")
+}
+
 fn and_help(error: &UnitError) -> String {
     error.help().map(|help| format!("; {help}")).unwrap_or_default()
 }
@@ -273,6 +294,12 @@ impl Refusal {
                 ErrorKind::IsBusy
             }
             Refusal::Protected(_) => ErrorKind::ReadOnly,
+            Refusal::NotAllowed { state, .. } => match state.code {
+                StatusCode::Busy => ErrorKind::IsBusy,
+                StatusCode::Error => ErrorKind::IsError,
+                StatusCode::Disabled => ErrorKind::Disabled,
+                StatusCode::Idle | StatusCode::Warn => ErrorKind::Impossible,
+            },
             Refusal::Down { .. } | Refusal::Stuck { .. } => ErrorKind::CommunicationFailed,
             Refusal::Expired { .. } => ErrorKind::Timeout,
             // Trying again while holding what one has cannot help (L2).

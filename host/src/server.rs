@@ -62,6 +62,7 @@
 //! | parameter | `_ramp` | `{"step","rate","settle"}` if the host takes a write there in steps: in its unit, that per second, and seconds |
 //! | limits | `_origin` | who has set them, also in `update`, `reply` and `changed`: `driver`, a place in the config, `user ana`; a pair of these where the bounds differ |
 //! | limits, in `changed` | `_warnings` | what may be unexpected: the present value is outside, a limit of somebody else is narrower |
+//! | parameter that can be written, command | `_allowed_in` | the states of the device in which it is allowed, such as `["idle","warn"]`; left out if that is any |
 //! | command | `_long`, `_timeout` | whether it takes as long as a motion; seconds |
 
 mod base64;

@@ -81,6 +81,18 @@ impl Change<'_> {
         }
     }
 
+    /// Whether the device is in one of the states in which `path` is allowed; none at all stand for any (D6). Of a device
+    /// that is being opened nobody knows: it is asked before the driver is entered.
+    ///
+    /// # Errors
+    /// `NotAllowed`.
+    pub(crate) fn allows(&self, path: &str, allowed: &[StatusCode]) -> Result<(), Refusal> {
+        match self.state.connection {
+            Connection::Up { .. } => self.device.allows(path, allowed, &self.state.shown()),
+            _ => Ok(()),
+        }
+    }
+
     /// Starts a write or command that [may begin](Self::may_begin), and gives back the call that it supersedes.
     pub(crate) fn begin(&mut self, way: Way, call: &Arc<CallCore<Reading>>) -> Option<Arc<CallCore<Reading>>> {
         let found = self.state.ways.iter().position(|(other, _)| *other == way);

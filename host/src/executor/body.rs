@@ -35,7 +35,7 @@ use super::{
 use crate::{
     clock::Time,
     config::Execution,
-    device::{Device, Reading},
+    device::{Device, Reading, Way},
     failure::{Failure, panic_text},
     plugin::Library,
 };
@@ -369,6 +369,15 @@ impl Body {
         let now = self.now();
         for device in self.worker.devices() {
             device.change(|change| change.unstick(now));
+        }
+        for slot in 0..self.instances.len() {
+            let motions = &self.instances[slot].motions;
+            if motions
+                .iter()
+                .any(|motion| motion.way == Way::Motion && motion.call.is_resolved())
+            {
+                self.stop_given_up(slot);
+            }
         }
         tracing::info!(worker = %self.worker.name, "{}: {}, but has come back", self.worker.name, stuck.text(now));
     }

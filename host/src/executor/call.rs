@@ -318,6 +318,11 @@ impl<T> CallCore<T> {
         self.lock().taken
     }
 
+    /// Whether it was given up because its time was over.
+    pub(crate) fn is_timed_out(&self) -> bool {
+        matches!(self.lock().outcome, Some(Err(Failure::Timeout { .. })))
+    }
+
     pub(crate) fn is_resolved(&self) -> bool {
         self.lock().outcome.is_some()
     }

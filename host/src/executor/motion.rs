@@ -100,6 +100,8 @@ impl Motion {
         readback: Option<&Result<Reading, Error>>,
         now: Time,
     ) -> Look {
+        // The status is about what moves; a parameter that is written meanwhile has its readback.
+        let status = status.filter(|_| self.way == Way::Motion);
         if let Some(error) = [
             status.and_then(|s| s.as_ref().err()),
             readback.and_then(|r| r.as_ref().err()),
@@ -108,11 +110,7 @@ impl Motion {
         .flatten()
         .next()
         {
-            self.errors += 1;
-            return match self.errors >= ERRORS {
-                true => Look::End(Err(self.ended_by(self.driver(error.clone())))),
-                false => Look::Wait,
-            };
+            return self.lost_sight(error.clone(), now);
         }
         self.errors = 0;
         let status = status.and_then(|s| s.as_ref().ok());
@@ -161,6 +159,22 @@ impl Motion {
             return Look::End(Err(self.driver(Error::hardware(status.text.clone()))));
         }
         self.arrival(device, readback.and_then(|r| r.as_ref().ok()), now)
+    }
+
+    /// Status or readback could not be read. What moves and cannot be watched is stopped, and then waited for as far as it
+    /// lets itself be watched again: whoever is told of the failure finds the device at rest.
+    fn lost_sight(&mut self, error: Error, now: Time) -> Look {
+        self.errors += 1;
+        if self.errors < ERRORS {
+            return Look::Wait;
+        }
+        let failure = self.ended_by(self.driver(error));
+        if self.ending.is_some() || !self.was_busy {
+            return Look::End(Err(failure));
+        }
+        self.errors = 0;
+        self.ending = Some((failure, now));
+        Look::Stop
     }
 
     /// It is not busy: has it arrived?

@@ -34,6 +34,16 @@ impl Executor {
         device.change(|change| change.set_limits(parameter.index(), limits, now))
     }
 
+    /// Refuses what cannot be put right from here: the device is not connected, or stuck in its driver.
+    pub(crate) fn refuse_if_gone(&self, device: &Device) -> Result<(), Refusal> {
+        device.refuse_if_down(|| self.now())?;
+        let state = device.worker().inbox.lock();
+        match &state.stuck {
+            Some(stuck) => Err(stuck.refusal(device, self.now())),
+            None => Ok(()),
+        }
+    }
+
     /// Lets the place where a parameter is be what the user calls `value`. It is read on the worker for that.
     pub(crate) fn submit_zero(
         self: &Arc<Self>,

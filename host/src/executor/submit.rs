@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use baton_plugin_api::{Status, Value};
+use baton_plugin_api::{Status, StatusCode, Value};
 
 use super::{
     Call, Executor, Label,
@@ -154,7 +154,11 @@ impl Executor {
         // The host does not write the next step of a ramp that another takes the place of.
         let retarget = parameter.description().retarget || parameter.ramp().is_some();
         // Limits change under the device's lock: none can come between this and the acceptance.
-        let gate = |_: &Change<'_>| parameter.recheck(&target);
+        let allowed = &parameter.description().allowed_in;
+        let gate = |change: &Change<'_>| {
+            parameter.recheck(&target)?;
+            change.allows(parameter.path(), allowed)
+        };
         self.begin(device, way, retarget, action, &call, caller, gate, |change, now| {
             let target_text = parameter.format(&target);
             let text = match parameter.ramp() {
@@ -162,7 +166,7 @@ impl Executor {
                 None => format!("to {target_text}"),
             };
             change.target(parameter.index(), target.clone(), now);
-            text
+            Status::busy(text)
         })?;
         Ok(call)
     }
@@ -185,9 +189,10 @@ impl Executor {
             argument,
             way,
         };
-        let name = command.name();
-        let gate = |_: &Change<'_>| Ok(());
-        self.begin(device, way, false, action, &call, caller, gate, |_, _| name.to_string())?;
+        let state = command.description().leads_to.unwrap_or(StatusCode::Busy);
+        let accept = |_: &mut Change<'_>, _| Status::new(state, command.name().to_string());
+        let gate = |change: &Change<'_>| change.allows(command.path(), &command.description().allowed_in);
+        self.begin(device, way, false, action, &call, caller, gate, accept)?;
         Ok(call)
     }
 
@@ -212,7 +217,7 @@ impl Executor {
         call: &Call,
         caller: &Caller,
         gate: impl FnOnce(&Change<'_>) -> Result<(), Refusal>,
-        accept: impl FnOnce(&mut Change<'_>, Time) -> String,
+        accept: impl FnOnce(&mut Change<'_>, Time) -> Status,
     ) -> Result<(), Refusal> {
         let now = self.now();
         self.keep_permit(device, &action, call, caller, now)?;
@@ -222,9 +227,9 @@ impl Executor {
             let job = || self.job(device, action, call, caller);
             device.worker().inbox.push(device, || now, job)?;
             let superseded = change.begin(way, call.core());
-            let text = accept(change, now);
+            let status = accept(change, now);
             if way == Way::Motion {
-                change.host_status(Some(Status::busy(text)), now);
+                change.host_status(Some(status), now);
             }
             Ok(superseded)
         })?;
@@ -335,7 +340,8 @@ impl Executor {
 }
 
 fn way_of(command: &Command) -> Way {
-    if command.description().long {
+    let description = command.description();
+    if description.long || description.leads_to.is_some() {
         Way::Motion
     } else {
         Way::Command(command.index())

@@ -272,11 +272,13 @@ impl Owner {
     }
 
     /// Takes back the error that a failed motion has left; the driver's own command `clear_errors` runs, if there is one.
+    /// What is not connected, or stuck in its driver, has no error to take back: it is [opened again](Self::reopen).
     ///
     /// # Errors
-    /// `NoSuchDevice`, `Locked`, `Broken`, and what the driver's command may be refused with.
+    /// `NoSuchDevice`, `Down`, `Stuck`, `Locked`, `Broken`, and what the driver's command may be refused with.
     pub fn clear_errors(&self, device: &str) -> Result<Option<Call>, Refusal> {
         let device = self.lab.device(split_path(device).0)?;
+        self.lab.executor().refuse_if_gone(device)?;
         let what = Doing {
             verb: "clear_errors",
             device: Arc::clone(device.name()),

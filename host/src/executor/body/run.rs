@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use baton_plugin_api::{
-    Error, Status, Value,
+    Error, Status, StatusCode, Value,
     abi::{BoxDevice, RawResult, RawValue, RefContext},
 };
 
 use super::{Body, Entering, poll::sensible};
 use crate::{
     clock::Time,
-    device::Reading,
+    device::{Device, Reading, Way},
     executor::{
         CallCore, Label,
         inbox::{Action, Job},
@@ -29,6 +29,9 @@ impl Body {
             return;
         }
         if !stopping && let Some(failure) = self.void(&job) {
+            return self.settle(job.slot, &job.call, Err(failure));
+        }
+        if let Err(failure) = self.guard(&job) {
             return self.settle(job.slot, &job.call, Err(failure));
         }
         match job.action {
@@ -73,6 +76,25 @@ impl Body {
             return Some(Failure::Refused(device.down_refusal(self.now())));
         }
         None
+    }
+
+    /// Asks the driver whether the device is in a state in which the job is allowed (D6): what the host knows of it may be
+    /// as old as the last poll.
+    fn guard(&mut self, job: &Job) -> Result<(), Failure> {
+        let device = Arc::clone(&self.instances[job.slot].device);
+        let allowed = allowed_in(&device, &job.action);
+        if allowed.is_empty() {
+            return Ok(());
+        }
+        let entering = self.entering(job, self.now(), super::STOP_LIMIT, false);
+        match self.status(job.slot, Some((&job.call, entering))) {
+            // Inside `enter` it is the driver's word that counts; its own call has made the shown status busy.
+            Some(Ok(status)) => device
+                .allows(&job.call.label.path(), allowed, &status)
+                .map_err(Failure::Refused),
+            Some(Err(error)) => Err(self.ended(job, error)),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn entering(&self, job: &Job, since: Time, limit: Duration, long: bool) -> Entering {
@@ -161,6 +183,10 @@ impl Body {
         let written = self.enter_for(&job, limit, blocking, |device, cx| device.write(index as u32, raw, cx));
         match written {
             Err(failure) => self.settle(job.slot, &job.call, Err(failure)),
+            Ok(()) if way == Way::Motion && job.call.is_timed_out() => {
+                // It moves now, and nobody waits for it any more (S3).
+                self.stop_given_up(job.slot);
+            }
             Ok(()) => {
                 let mut motion = Motion::new(&job, way, motion_limit, self.now());
                 motion.written = Some((index, value.clone()));
@@ -189,6 +215,11 @@ impl Body {
             value.map_err(|error| driver(&job.call, error))
         });
         self.poll_soon(job.slot);
+        let states = command.description();
+        if !long && (!states.allowed_in.is_empty() || states.leads_to.is_some()) {
+            // What it has set going is known before the next one is allowed. An error shows at the next poll.
+            let _ = self.status(job.slot, None);
+        }
         match outcome {
             Err(failure) => self.settle(job.slot, &job.call, Err(failure)),
             Ok(result) if long => {
@@ -343,6 +374,15 @@ impl Body {
 
     fn resolve(&self, call: &Arc<CallCore<Reading>>, outcome: Result<Reading, Failure>) {
         self.executor.resolve(call, outcome);
+    }
+}
+
+/// The states in which a job is allowed; empty for any.
+fn allowed_in<'d>(device: &'d Device, action: &Action) -> &'d [StatusCode] {
+    match action {
+        Action::Write { parameter, .. } => &device.parameters()[*parameter].description().allowed_in,
+        Action::Run { command, .. } => &device.commands()[*command].description().allowed_in,
+        _ => &[],
     }
 }
 

@@ -102,9 +102,18 @@ impl Body {
         }
     }
 
-    /// A motion has overrun its limit: it is stopped, whatever the driver has for that (S4).
+    /// A motion has overrun its limit, or cannot be watched: it is stopped, whatever the driver has for that (S4).
     fn stop_overdue(&self, device: &Arc<Device>) {
-        let caller = Caller::new(OwnerId::new("the host, because it overran its limit"));
+        self.stop_for(device, "the host, because it overran its limit");
+    }
+
+    /// Stops what moves although its call was given up: nobody waits for it, and nobody expects it any more.
+    pub(super) fn stop_given_up(&self, slot: usize) {
+        self.stop_for(&self.instances[slot].device, "the host, because its call was given up");
+    }
+
+    fn stop_for(&self, device: &Arc<Device>, why: &str) {
+        let caller = Caller::new(OwnerId::new(why));
         self.executor.call_stop(device, &caller);
     }
 }

@@ -153,6 +153,7 @@ fn parameter(parameter: &Parameter) -> Json {
     let mut json = readback(parameter, !parameter.description().writable);
     if parameter.description().writable {
         json["datainfo"] = writable(parameter);
+        add_states(&mut json, &parameter.description().allowed_in);
     }
     json
 }
@@ -164,6 +165,7 @@ fn target(module: &Module, parameter: &Parameter) -> Json {
     };
     let mut json = json!({ "description": what, "readonly": false, "datainfo": writable(parameter) });
     add_settings(&mut json, parameter);
+    add_states(&mut json, &parameter.description().allowed_in);
     json
 }
 
@@ -191,6 +193,12 @@ fn add_settings(json: &mut Json, parameter: &Parameter) {
         if let Some(value) = value {
             json[key] = value;
         }
+    }
+}
+
+fn add_states(json: &mut Json, allowed: &[StatusCode]) {
+    if !allowed.is_empty() {
+        json["_allowed_in"] = json!(allowed);
     }
 }
 
@@ -230,11 +238,13 @@ fn command(module: &Module, index: usize) -> Json {
         (&description.argument, &description.argument_unit),
         (&description.result, &description.result_unit),
     );
-    json!({
+    let mut json = json!({
         "description": doc(&description.doc, &description.name),
         "datainfo": datainfo,
         "_name": description.name,
         "_long": description.long,
         "_timeout": command.timeout().as_secs_f64(),
-    })
+    });
+    add_states(&mut json, &description.allowed_in);
+    json
 }

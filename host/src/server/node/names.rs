@@ -1,6 +1,6 @@
 //! What each accessible of a module is called, and what it stands for.
 
-use baton_plugin_api::DeviceClass;
+use baton_plugin_api::{DeviceClass, description::CommandDescription};
 
 use super::Accessible;
 use crate::device::{Device, Parameter};
@@ -56,7 +56,8 @@ pub(super) fn accessibles(device: &Device) -> Vec<Accessible> {
     if let Some(main) = main.filter(|main| main.description().writable) {
         list.add("target", Role::Target(main.index()));
     }
-    let long = device.commands().iter().any(|command| command.description().long);
+    let moves = |command: &CommandDescription| command.long || command.leads_to.is_some();
+    let long = device.commands().iter().any(|command| moves(command.description()));
     if device.class() == DeviceClass::Drivable || device.has_stop() || long {
         list.add("stop", Role::Stop);
     }

@@ -1,6 +1,7 @@
 //! A device that does what a test tells it: reaches for other devices, speaks from threads of its own, tells nonsense.
 #![forbid(unsafe_code)]
 
+mod guarded;
 mod recorder;
 mod wire;
 
@@ -83,4 +84,4 @@ impl Device for Hand {
     }
 }
 
-export_driver!(Hand, recorder::Recorder; controllers: wire::Wire);
+export_driver!(Hand, recorder::Recorder, guarded::Guarded; controllers: wire::Wire);
