@@ -32,10 +32,13 @@ mod targets;
 
 /// What the shell is made of; a test has another one of it, which goes through the orders in which threads can run.
 mod sync {
-    pub(super) use std::sync::Mutex;
+    pub(super) use std::sync::{Mutex, MutexGuard};
 }
 
 pub use refusal::{BrokenBy, CycleLink, Deadlock, InTheWay, Locked, ProtectedBy};
 pub use shell::{Arbiter, Asking, Happened, Held, Hooks, LockEvent, Permit, Release, Terms};
 pub use table::{Doing, Row, RowKind, Waiting};
 pub use targets::{CommandTargets, DeviceTargets, Target, TargetSet};
+
+#[cfg(test)]
+mod explored;

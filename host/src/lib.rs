@@ -34,6 +34,14 @@
 //! # }
 //! ```
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::duplicate_mod,
+        reason = "the arbiter's shell is there twice, once for a scheduler that explores it"
+    )
+)]
+
 pub mod arbiter;
 pub mod audit;
 pub mod cli;

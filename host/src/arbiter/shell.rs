@@ -20,7 +20,7 @@ mod rights;
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, MutexGuard, OnceLock, PoisonError,
+        Arc, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     task::Waker,
@@ -35,7 +35,7 @@ pub use permit::Permit;
 use super::{
     refusal::{BrokenBy, CycleLink, Deadlock, InTheWay, Locked, ProtectedBy},
     slab::{Key, Slab},
-    sync::Mutex,
+    sync::{Mutex, MutexGuard},
     table::{Effects, Row, Table},
     targets::{DeviceTargets, Target, TargetSet, Targets},
 };

@@ -503,3 +503,6 @@ impl Hasher for Mix {
         self.0 = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(26);
     }
 }
+
+#[cfg(test)]
+mod tests;

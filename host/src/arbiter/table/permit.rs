@@ -53,10 +53,14 @@ impl Table {
     /// A write or command begins, if it may. `recovery` is not kept from what is protected (L10).
     pub(in crate::arbiter) fn hold(&mut self, hold: Hold, recovery: bool) -> Result<Key, Denial> {
         let owner = hold.owner.number();
-        if let Some(denial) = self.denial(owner, &hold.set, recovery) {
-            return Err(denial);
+        match self.denial(owner, &hold.set, recovery) {
+            Some(denial) => Err(denial),
+            None => Ok(self.insert_hold(hold)),
         }
-        let set = hold.set.clone();
+    }
+
+    pub(super) fn insert_hold(&mut self, hold: Hold) -> Key {
+        let (owner, set) = (hold.owner.number(), hold.set.clone());
         let key = self.holds.insert(hold);
         for &target in set.items() {
             self.nodes[target.device_index()].holds.push(Claim {
@@ -66,7 +70,7 @@ impl Table {
                 alone: set.is_composite(),
             });
         }
-        Ok(key)
+        key
     }
 
     /// A call is resolved.
