@@ -18,6 +18,7 @@ mod names;
 mod output;
 mod progress;
 mod readings;
+mod snapshot;
 mod table;
 mod waiting;
 

@@ -13,6 +13,7 @@
 mod lock_events;
 mod locks;
 mod owner;
+mod stash;
 mod status;
 
 use std::{
@@ -27,6 +28,7 @@ use baton_plugin_api::{DeviceClass, Time};
 
 pub use locks::{LockRequest, Locking, Targets};
 pub use owner::Owner;
+pub use stash::{Outcome, Restored, Stash, Stashed};
 pub use status::{CallCount, DeviceCount, Down, Inside, LabStatus, StuckWorker};
 
 use crate::{

@@ -165,6 +165,15 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "TARGET")]
         targets: Vec<String>,
     },
+    /// Keep what the lab is set to in a file, say what has changed since, and bring it back
+    #[command(
+        after_help = "Examples:\n  baton snapshot save before.toml\n  baton snapshot diff before.toml\n  baton snapshot restore before.toml stage --dry-run"
+    )]
+    Snapshot {
+        /// What to do
+        #[command(subcommand)]
+        command: Snapshot,
+    },
     /// Show how the host is doing
     #[command(after_help = "Example: baton status")]
     Status,
@@ -304,6 +313,59 @@ pub(crate) struct Call {
     pub(crate) argument: Option<String>,
     #[command(flatten)]
     pub(crate) patience: Patience,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Snapshot {
+    /// Read everything, and keep it in a file
+    ///
+    /// Nothing is written to a device, and no command is run.
+    Save {
+        /// The file; - for standard output
+        file: PathBuf,
+        /// These devices alone
+        #[arg(value_name = "DEVICE")]
+        devices: Vec<String>,
+        /// Write over a file that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Say what is different now, or between two files
+    Diff {
+        /// The file
+        file: PathBuf,
+        /// Another, instead of the lab
+        #[arg(value_name = "FILE2")]
+        other: Option<PathBuf>,
+        /// Show what is only read as well
+        #[arg(long)]
+        all: bool,
+        /// Exit with 4 if there is a difference
+        #[arg(long)]
+        exit_code: bool,
+    },
+    /// Write back what is different now, after showing what that means
+    ///
+    /// What was not available is never written, and nothing moves without --move. Exit code 1 if any of it failed.
+    Restore(Restore),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Restore {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// These devices alone
+    #[arg(value_name = "DEVICE")]
+    pub(crate) devices: Vec<String>,
+    /// Move what moves as well, at the end
+    #[arg(long = "move")]
+    pub(crate) moves: bool,
+    /// Only show what would be written
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 /// How long to wait for what was begun.

@@ -13,6 +13,7 @@ mod rights;
 mod run;
 mod schema;
 mod set;
+mod snapshot;
 mod status;
 mod stop;
 mod wait;
@@ -63,6 +64,7 @@ pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> 
             rights::protect(&mut client, targets, note.as_deref(), *permanent, output)
         }
         Command::Unprotect { targets } => rights::unprotect(&mut actor(global, "baton unprotect")?, targets, output),
+        Command::Snapshot { command } => snapshot::run(global, command, output),
         Command::Status => status::run(&mut connect(global)?, output),
         Command::Drivers { folders } if folders.is_empty() => drivers::of_host(&mut connect(global)?, output),
         Command::Drivers { folders } => drivers::of_folders(folders, output),

@@ -183,6 +183,11 @@ impl Parameter {
         }
     }
 
+    /// How far its readback may be from its target.
+    pub(crate) fn tolerance(&self) -> Option<f64> {
+        self.properties.get("_tolerance").and_then(Json::as_f64)
+    }
+
     /// Unit of its numbers; empty if they have none.
     pub(crate) fn unit(&self) -> &str {
         self.datainfo.unit()
