@@ -97,6 +97,8 @@ pub(crate) struct Line {
     is_shared: bool,
     /// What has come in and was not understood yet.
     received: Vec<u8>,
+    /// Whether the first line in it was begun before the last question.
+    is_begun: bool,
     /// What may still come in as an answer to an earlier question.
     debt: Option<Debt>,
     /// How many answers to earlier questions may come in before the one to the next.
@@ -124,6 +126,7 @@ impl Line {
             transport,
             is_shared: false,
             received: Vec::new(),
+            is_begun: false,
             debt: None,
             doubt: 0,
             has_waited: false,
@@ -212,6 +215,7 @@ impl Line {
             self.suspect(debt.owed);
         }
         self.received.clear();
+        self.is_begun = false;
         self.debt = None;
         Ok(())
     }

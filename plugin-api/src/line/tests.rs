@@ -247,6 +247,24 @@ fn x4_a_port_has_one_user_at_a_time() {
     connect(&address).unwrap();
 }
 
+/// X4: the other may be another program.
+#[test]
+fn x4_the_program_that_has_a_port_is_named() {
+    let (_end, path) = pty();
+    let port = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    // The lock belongs to what the child inherits, and stays with it when this test has closed its own.
+    rustix::fs::flock(&port, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let mut child = std::process::Command::new("cat")
+        .stdin(port)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let told = error(&format!("pty://{}", path.display()));
+    assert_eq!(told, format!("the port is in use by `cat` (pid {})", child.id()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 #[test]
 fn what_is_no_port_is_told_apart() {
     assert!(error("serial:///dev/ttyNONE").starts_with("there is no such port; "));

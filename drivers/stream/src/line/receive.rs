@@ -140,6 +140,7 @@ impl Line {
             let rest = self.received.split_off(cut.taken);
             let mut line = std::mem::replace(&mut self.received, rest);
             line.truncate(cut.reply);
+            let was_begun = std::mem::take(&mut self.is_begun);
             match self.sieves.iter().find(|(_, keeps)| keeps(&line)) {
                 Some((speaker, _)) => {
                     if self.heard.len() == MOST_HEARD {
@@ -147,6 +148,7 @@ impl Line {
                     }
                     self.heard.push_back((*speaker, line));
                 }
+                None if was_begun => {}
                 None => return Ok(Some(line)),
             }
         }
@@ -170,6 +172,11 @@ impl Line {
             };
             match self.next(&wait, &Uncancelled::OPENING)? {
                 Came::Whole(_) if Instant::now() < deadline => {}
+                Came::Nothing | Came::Part if !self.sieves.is_empty() => {
+                    // It may become something that the instrument says by itself; the reply it is not.
+                    self.is_begun = !self.received.is_empty();
+                    return Ok(());
+                }
                 _ => self.received.clear(),
             }
         }

@@ -267,3 +267,121 @@ fn a_stop_does_not_wait_for_what_is_owed() {
     assert!(spoken.line.debt.is_none());
     instrument.join().unwrap();
 }
+
+#[test]
+fn a_reply_that_stops_is_given_up_before_it_is_overdue() {
+    let (mut spoken, instrument) = line_to(|listener| {
+        let mut served = Served::accept(&listener);
+        served.hear().unwrap();
+        served.say("12.");
+        assert_eq!(served.hear(), None);
+    });
+    spoken.patient();
+    spoken.manner.char_timeout = Some(Duration::from_millis(30));
+    assert_eq!(
+        error(&mut spoken, "P?"),
+        (
+            ErrorKind::Timeout,
+            "the reply to `P?` had not ended with `\\r\\n`, but stopped at `12.` for 30ms".into()
+        )
+    );
+    drop(spoken);
+    instrument.join().unwrap();
+}
+
+#[test]
+fn a_reply_may_end_after_so_many_bytes_or_with_a_silence() {
+    let (mut spoken, instrument) = line_to(|listener| {
+        let mut served = Served::accept(&listener);
+        for reply in ["1234", "12345", "\r\n"] {
+            served.hear().unwrap();
+            served.say(reply);
+        }
+        assert_eq!(served.hear(), None);
+    });
+    spoken.patient();
+    spoken.manner.reply_end = ReplyEnd::Length(4);
+    assert_eq!(ask(&mut spoken, "P?").unwrap(), "1234");
+    spoken.manner.reply_end = ReplyEnd::Silence(Duration::from_millis(50));
+    assert_eq!(ask(&mut spoken, "P?").unwrap(), "12345");
+    assert_eq!(ask(&mut spoken, "P?").unwrap(), "\r\n");
+    drop(spoken);
+    instrument.join().unwrap();
+}
+
+#[test]
+fn an_echo_that_does_not_come_or_is_another_is_an_error() {
+    let (mut spoken, instrument) = line_to(|listener| {
+        let mut served = Served::accept(&listener);
+        served.hear().unwrap();
+        served.say("P?\n12.5\r\n");
+        served.hear().unwrap();
+        served.say("Q?\r\n12.5\r\n");
+        served.hear().unwrap();
+        served.say("P?");
+        assert_eq!(served.hear(), None);
+    });
+    spoken.manner.echo = true;
+    spoken.patient();
+    assert_eq!(ask(&mut spoken, "P?").unwrap(), "12.5");
+    let (kind, message) = error(&mut spoken, "P?");
+    assert_eq!(kind, ErrorKind::ReadFailed);
+    assert!(message.starts_with("sent `P?`, but the echo is `Q?"), "{message}");
+    spoken.line.debt = None;
+    spoken.manner.reply_timeout = Duration::from_millis(100);
+    let told = error(&mut spoken, "P?");
+    assert_eq!(
+        told,
+        (
+            ErrorKind::Timeout,
+            "the echo of `P?` stopped at `P?` after 100ms".into()
+        )
+    );
+    drop(spoken);
+    instrument.join().unwrap();
+}
+
+#[test]
+fn an_instrument_has_its_pause_between_two_exchanges() {
+    let (mut spoken, instrument) = line_to(|listener| {
+        let mut served = Served::accept(&listener);
+        for _ in 0..3 {
+            served.hear().unwrap();
+            served.say("1\r\n");
+        }
+    });
+    spoken.patient();
+    spoken.manner.pause = Duration::from_millis(40);
+    let begin = Instant::now();
+    for _ in 0..3 {
+        ask(&mut spoken, "P?").unwrap();
+    }
+    // At least: how long it takes at most is the machine's business.
+    assert!(begin.elapsed() >= Duration::from_millis(80));
+    instrument.join().unwrap();
+}
+
+#[test]
+fn what_an_instrument_says_by_itself_is_kept_and_is_no_answer() {
+    let (mut spoken, instrument) = line_to(|listener| {
+        let mut served = Served::accept(&listener);
+        served.say("!1\r\n!2");
+        served.hear().unwrap();
+        served.say("\r\n!3\r\nanswer\r\n!4\r\n");
+        served.hear().unwrap();
+        served.say("answer\r\n");
+    });
+    spoken.patient();
+    spoken.line.keep(7, Box::new(|line| line.starts_with(b"!")));
+    // The first of it has come before the question, and the rest of the second comes after it.
+    spoken
+        .line
+        .transport
+        .receive(&mut spoken.line.received, Duration::from_secs(20))
+        .unwrap();
+    assert_eq!(ask(&mut spoken, "P?").unwrap(), "answer");
+    assert_eq!(ask(&mut spoken, "P?").unwrap(), "answer");
+    let heard: Vec<_> = std::iter::from_fn(|| spoken.line.take_heard(7)).collect();
+    assert_eq!(heard, [&b"!1"[..], b"!2", b"!3", b"!4"]);
+    instrument.join().unwrap();
+}
