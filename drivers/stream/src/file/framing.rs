@@ -93,7 +93,10 @@ impl Reader<'_> {
         let said = self.said_end(path, manners)?;
         let reply_end = match (expect, said) {
             (None, Some(_)) => {
-                let error = self.key_error(path, "where the reply ends is said, but no reply is expected");
+                let keys = ["reply_terminator", "reply_length", "length_field", "silence"];
+                let key = keys.into_iter().find(|key| self.exists(&[path, &[key]].concat()));
+                let here = [path, key.as_slice()].concat();
+                let error = self.key_error(&here, "where the reply ends is said, but no reply is expected");
                 self.push(error.help("add `expect`"));
                 return None;
             }

@@ -24,6 +24,11 @@ impl Reader<'_> {
                 seen.push((table, name));
             }
         }
+        for table in ["settings", "unsolicited"] {
+            for name in self.keys(&[table]) {
+                self.shape(table, name);
+            }
+        }
         if seen.is_empty() {
             let error = self.error(&[], "the instrument has neither parameters nor commands");
             self.push(error.help("describe one under `[parameters.NAME]`"));
@@ -31,6 +36,19 @@ impl Reader<'_> {
     }
 
     fn name(&mut self, table: &str, name: &str) {
+        self.shape(table, name);
+        if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+            let error = self.key_error(&[table, name], format!("`{name}` is a name that the host needs itself"));
+            self.push(error.help(match name.to_ascii_lowercase().as_str() {
+                "stop" => "what stops the instrument is described under `[stop]`",
+                "status" => "how the status is read is described under `[status]`",
+                _ => "name it after what it is: `temperature`, `setpoint`, `position`",
+            }));
+        }
+    }
+
+    /// A name consists of certain characters.
+    fn shape(&mut self, table: &str, name: &str) {
         if !is_name(name) {
             let error = self.key_error(&[table, name], format!("`{name}` cannot be a name"));
             let fixed: String = name
@@ -42,14 +60,6 @@ impl Reader<'_> {
                 true => error.help(format!("a name is {rule}: `{fixed}`, say")),
                 false => error.help(format!("a name is {rule}")),
             });
-        }
-        if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
-            let error = self.key_error(&[table, name], format!("`{name}` is a name that the host needs itself"));
-            self.push(error.help(match name.to_ascii_lowercase().as_str() {
-                "stop" => "what stops the instrument is described under `[stop]`",
-                "status" => "how the status is read is described under `[status]`",
-                _ => "name it after what it is: `temperature`, `setpoint`, `position`",
-            }));
         }
     }
 }

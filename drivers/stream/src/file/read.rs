@@ -84,8 +84,7 @@ impl Reader<'_> {
         let stop: Option<Talk> = self.part(&["stop"]);
         let stop = stop.map(|talk| self.talk(&["stop"], &talk, Scope::of(&PLAIN)));
         let status = self.status(stop.is_some());
-        let errors: Option<InstrumentErrors> = self.part(&["errors"]).or_else(|| Some(InstrumentErrors::new()));
-        let errors = errors.and_then(|errors| self.troubles(&["errors"], &errors));
+        let errors = self.errors();
         let error_query = self.error_query();
         let unsolicited = self.unsolicited();
         let (manner, connect_timeout) = line?;
@@ -136,8 +135,6 @@ impl Reader<'_> {
         }
     }
 }
-
-type InstrumentErrors = std::collections::BTreeMap<String, super::TroubleEntry>;
 
 /// The parameters whose values come with something else than a question of their own.
 fn told(script: &Script, drafts: &[parameter::Draft]) -> Vec<String> {

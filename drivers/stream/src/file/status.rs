@@ -12,7 +12,7 @@ use super::{
     templates::{Role, Scope},
 };
 use crate::{
-    script::{Exchange, Key, StatusQuery, Unsolicited},
+    script::{Exchange, Key, StatusQuery, Unsolicited, spelled},
     template::{Codec, Format},
 };
 
@@ -45,7 +45,7 @@ impl Reader<'_> {
             busy_while,
             settle: Duration::from_secs_f64(entry.settle.unwrap_or(0.0)),
         };
-        if query.read.is_none() && query.busy_while.is_empty() {
+        if query.read.is_none() && entry.busy_while.is_empty() {
             let error = self.key_error(&["status"], "nothing is asked for the status");
             self.push(
                 error.help("say `read = { send = \"…\", expect = \"{}\" }`, or which parameter tells, by `busy_while`"),
@@ -114,18 +114,20 @@ impl Reader<'_> {
                 continue;
             };
             let datatype = subject.datatype();
-            let values: Result<Vec<Value>, String> = answers
-                .values()
-                .into_iter()
-                .map(|value| as_one(value, &datatype).conform(&datatype))
-                .collect();
-            match values {
-                Ok(values) => busy.push((name.to_owned(), values)),
-                Err(wrong) => {
-                    let error = self.error(&here, format!("`{name}` never has this value: {wrong}"));
-                    self.push(error);
+            let mut values = Vec::new();
+            for answer in answers.values() {
+                let shown = spelled(&answer);
+                match as_one(answer, &datatype).conform(&datatype) {
+                    Ok(value) => values.push(value),
+                    Err(wrong) => {
+                        let error = self.error(&here, format!("`{name}` is never `{shown}`: {wrong}"));
+                        self.push(
+                            error.help("say the value as people read it, which is not always what stands on the line"),
+                        );
+                    }
                 }
             }
+            busy.push((name.to_owned(), values));
         }
         busy
     }

@@ -1,7 +1,10 @@
 //! Broken instrument files, each with everything that is told about it.
 
+mod framing;
 mod parameters;
+mod shared;
 mod templates;
+mod troubles;
 
 use baton_plugin_api::{
     Datatype,

@@ -17,6 +17,18 @@ use crate::{
 };
 
 impl Reader<'_> {
+    /// What the whole file has under `[errors]`.
+    pub(super) fn errors(&mut self) -> Option<Vec<Trouble>> {
+        let before = self.found.len();
+        let mut troubles = Vec::new();
+        for pattern in self.keys(&["errors"]) {
+            let path = ["errors", pattern];
+            let entry: Option<TroubleEntry> = self.part(&path);
+            troubles.extend(entry.and_then(|entry| self.trouble(&path, pattern, &entry)));
+        }
+        (self.found.len() == before).then_some(troubles)
+    }
+
     /// A table of patterns, in the order of the file.
     pub(super) fn troubles(&mut self, path: &[&str], entries: &BTreeMap<String, TroubleEntry>) -> Option<Vec<Trouble>> {
         let mut troubles = Vec::new();

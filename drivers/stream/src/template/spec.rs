@@ -99,15 +99,21 @@ fn frame_part(inner: &str) -> Result<Conversion, Wrong> {
         _ => {}
     }
     let Some(algorithm) = Algorithm::named(name) else {
+        let listed = |names: Vec<&str>| {
+            names
+                .iter()
+                .map(|name| format!("`{{!{name}}}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let family: Vec<&str> = Algorithm::names().filter(|known| known.starts_with(name)).collect();
         let help = match baton_plugin_api::diagnostic::nearest(name, Algorithm::names()) {
+            _ if family.len() > 1 && !name.is_empty() => format!("say which: {}", listed(family)),
             Some(near) => format!("did you mean `{{!{near}}}`?"),
-            None => {
-                let names: Vec<_> = Algorithm::names().map(|name| format!("`{name}`")).collect();
-                format!(
-                    "checksums: {}; `{{!start}}` and `{{!end}}` say what they are of",
-                    names.join(", ")
-                )
-            }
+            None => format!(
+                "checksums: {}; `{{!start}}` and `{{!end}}` say what they are of",
+                listed(Algorithm::names().collect())
+            ),
         };
         return wrong(help);
     };
