@@ -61,3 +61,11 @@ fn the_schema_beside_the_examples_is_that_of_the_code_and_the_drivers() {
     let schema = schema::schema(&drivers());
     expect_file!["../../config/lab.schema.json"].assert_eq(&format!("{:#}\n", schema.as_value()));
 }
+
+/// So does `baton schema --instrument` that of instrument files.
+#[test]
+fn the_schema_of_instrument_files_is_that_of_the_driver() {
+    let drivers = drivers();
+    let schema = schema::of_files(&drivers, "stream").expect("its devices are described in files");
+    expect_file!["../../config/instruments/instrument.schema.json"].assert_eq(&format!("{schema:#}\n"));
+}

@@ -25,7 +25,10 @@
 //!    serde structs, then meaning, and either every mistake with its place or a [`script`].
 //! 2. [`instrument`] makes sure that the line owes no answer to an earlier question, and prints the question.
 //! 3. [`mod@line`] throws away what came unasked, sends, and waits in slices for a whole line.
-//! 4. [`template`] takes the reply apart; what does not fit is an error that shows expected and got.
+//! 4. [`template`] takes the reply apart; what does not fit is an error that shows expected and got. What looks like one
+//!    of the file's `[errors]` is that error.
+//! 5. The value is returned; what the same reply tells of other parameters is published, and the host does not ask for it
+//!    again.
 #![forbid(unsafe_code)]
 
 mod bus;

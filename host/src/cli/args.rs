@@ -62,8 +62,13 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  baton check config/quickstart.toml\n  baton check lab/ --offline --json")]
     Check(Check),
     /// Write the JSON Schema of configs, with the options of the drivers there are, for editors
-    #[command(after_help = "Example: baton schema > config/lab.schema.json")]
+    #[command(
+        after_help = "Examples:\n  baton schema > config/lab.schema.json\n  baton schema --instrument > config/instruments/instrument.schema.json"
+    )]
     Schema {
+        /// Instead, that of the files that a driver reads its instruments from; the driver is `stream` if not said
+        #[arg(long, value_name = "DRIVER", num_args = 0..=1, require_equals = true, default_missing_value = "stream")]
+        instrument: Option<String>,
         /// A folder with drivers; may be given several times
         #[arg(long = "drivers", value_name = "DIR")]
         folders: Vec<PathBuf>,

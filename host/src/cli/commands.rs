@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> 
     match &arguments.command {
         Command::Run(run) => run::run(run, output),
         Command::Check(check) => check::run(check, output),
-        Command::Schema { folders } => schema::run(folders, output),
+        Command::Schema { instrument, folders } => schema::run(instrument.as_deref(), folders, output),
         Command::List => list::run(&mut connect(global)?, output),
         Command::Describe { path } => describe::run(&mut connect(global)?, path, output),
         Command::Get(get) => get::run(&mut connect(global)?, get, output),

@@ -183,6 +183,20 @@ fn commands(table: &TableDescription) -> Json {
     json!({ "properties": properties, "additionalProperties": false })
 }
 
+/// The schema of the files that a driver's devices are described in, if it has such; the driver is called as in a config,
+/// `stream`.
+pub fn of_files(catalogue: &dyn Catalogue, name: &str) -> Option<Json> {
+    let libraries = catalogue.drivers();
+    let types = libraries
+        .iter()
+        .filter(|library| library.name == name)
+        .flat_map(|library| &library.devices);
+    types
+        .filter_map(|device| device.options.as_value().get("properties")?.as_object())
+        .flat_map(Map::values)
+        .find_map(|option| option.get("fileSchema").cloned())
+}
+
 /// A driver may say what a file that an option names has to look like; that is no part of the config.
 fn without_file_schemas(schema: &mut Json) {
     if let Some(map) = schema.as_object_mut() {

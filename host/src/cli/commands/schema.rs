@@ -1,4 +1,4 @@
-//! `baton schema`: the JSON Schema of configs, for editors.
+//! `baton schema`: the JSON Schema of configs, or of instrument files, for editors.
 
 use std::path::PathBuf;
 
@@ -7,14 +7,16 @@ use crate::{
     config::schema,
 };
 
-/// Writes the schema with the options of all drivers that are found.
-pub(super) fn run(folders: &[PathBuf], output: Output) -> Result<(), Failure> {
+/// Writes the schema with the options of all drivers that are found; or that of the files of one driver.
+pub(super) fn run(instrument: Option<&str>, folders: &[PathBuf], output: Output) -> Result<(), Failure> {
     let drivers = lab_file::load_drivers(folders, Vec::new())?;
-    let schema = schema::schema(&drivers);
-    let text = if output.json {
-        schema.as_value().to_string()
-    } else {
-        format!("{:#}", schema.as_value())
+    let schema = match instrument {
+        None => schema::schema(&drivers).to_value(),
+        Some(driver) => schema::of_files(&drivers, driver)
+            .ok_or_else(|| Failure::Request(format!("there is no driver `{driver}` that reads instrument files")))?,
     };
-    output.line(&text)
+    output.line(&match output.json {
+        true => schema.to_string(),
+        false => format!("{schema:#}"),
+    })
 }
