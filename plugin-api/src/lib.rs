@@ -139,6 +139,8 @@ mod device;
 #[cfg(feature = "toml")]
 pub mod diagnostic;
 mod error;
+#[cfg(feature = "toml")]
+pub mod instrument;
 #[cfg(feature = "line")]
 pub mod line;
 mod mistakes;

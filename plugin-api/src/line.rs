@@ -32,6 +32,7 @@
 mod address;
 mod datagram;
 mod holder;
+mod patience;
 #[cfg(any(test, feature = "testkit"))]
 mod scripted;
 mod serial;
@@ -44,6 +45,7 @@ mod wait;
 use std::{io, time::Duration};
 
 pub use address::{Address, BadAddress, Flow, Parity, SerialAddress};
+pub use patience::{Patience, Uncancelled};
 #[cfg(any(test, feature = "testkit"))]
 pub use scripted::{Scripted, Step};
 pub use traced::Traced;
