@@ -24,7 +24,7 @@ pub const WATCHDOG: Duration = Duration::from_secs(20);
 /// # Panics
 /// If they cannot be.
 pub fn drivers() -> Drivers {
-    let files = ["sim", "stream", "panicky", "puppet", "bench"].map(super::driver);
+    let files = ["sim", "stream", "modbus", "panicky", "puppet", "bench"].map(super::driver);
     let mut loader = Loader::new().expect("a private folder for drivers");
     loader.scan(&SearchPath::named(files))
 }

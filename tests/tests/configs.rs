@@ -14,7 +14,7 @@ fn folder() -> PathBuf {
 
 /// The drivers that come with Baton, without those for tests.
 fn drivers() -> Drivers {
-    let files = ["sim", "stream"].map(baton_tests::driver);
+    let files = ["sim", "stream", "modbus"].map(baton_tests::driver);
     Loader::new()
         .expect("a private folder for drivers")
         .scan(&SearchPath::named(files))

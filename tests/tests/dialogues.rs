@@ -11,7 +11,7 @@ use baton_host::{
 use expect_test::{Expect, expect};
 
 fn drivers() -> Drivers {
-    let files = ["stream"].map(baton_tests::driver);
+    let files = ["stream", "modbus"].map(baton_tests::driver);
     Loader::new()
         .expect("a private folder for drivers")
         .scan(&SearchPath::named(files))
