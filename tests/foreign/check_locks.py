@@ -217,7 +217,8 @@ def check_two_processes_never_hold_the_same(bench: Bench) -> None:
     while workers:
         for name, worker in list(workers.items()):
             if not worker.runs():
-                equal(worker.wait(), 0, f"exit code of worker {name}, which wrote:\n{worker.output()}\n")
+                told = f"{worker.output()}\nand the host:\n{host.process.output()}\n"
+                equal(worker.wait(), 0, f"exit code of worker {name}, which wrote:\n{told}")
                 del workers[name]
         if workers and time.monotonic() > due:
             name = random.choice(sorted(workers))

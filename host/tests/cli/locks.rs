@@ -6,7 +6,7 @@ use expect_test::expect;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::fake;
-use crate::{baton, check, interrupt, transcript};
+use crate::{baton, check, check_at, interrupt, transcript};
 
 #[test]
 fn a_command_runs_under_the_lock_and_gives_its_exit_code() {
@@ -225,4 +225,23 @@ fn protect_and_unprotect_say_what_they_did() {
             ! gauge: can be written again
         "#]],
     );
+}
+
+#[test]
+fn other_nodes_know_no_locks() {
+    for arguments in [
+        &["lock", "stage"][..],
+        &["who"],
+        &["protect", "stage"],
+        &["break", "--holder", "1", "stage"],
+    ] {
+        check_at(
+            &fake::start_foreign().address,
+            arguments,
+            expect![[r#"
+                ! error: ADDRESS is no Baton host, and knows no locks
+                [exit 1]
+            "#]],
+        );
+    }
 }

@@ -53,7 +53,9 @@ pub(super) fn run(
     lock: &Lock,
     output: Output,
 ) -> Result<(), Failure> {
-    client.describe()?;
+    if !client.describe()?.is_baton() {
+        return Err(super::who::no_locks(client));
+    }
     let session = match member_of {
         // It acts in this session already, as will what it starts.
         Some(session) => session.clone(),

@@ -2,7 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use super::who::{holders, text, texts};
+use super::unless_unknown;
+use super::who::{holders, no_locks, text, texts};
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
 use crate::cli::names;
@@ -15,8 +16,7 @@ pub(super) fn break_lock(client: &mut Client, holder: &str, target: &str, output
         Ok(id) => id,
         Err(_) => find(client, holder, target)?,
     };
-    let request = client.send_custom("_break", json!({ "target": target, "holder": id }), target)?;
-    let broken = client.answer(&request)?;
+    let broken = ask(client, "_break", json!({ "target": target, "holder": id }), target)?;
     if output.json {
         return output.object(broken);
     }
@@ -115,11 +115,16 @@ fn change(
     output: Output,
 ) -> Result<(), Failure> {
     let path = targets.join(", ");
-    let request = client.send_custom(action, data, &path)?;
-    let changed = client.answer(&request)?;
+    let changed = ask(client, action, data, &path)?;
     if output.json {
         return output.object(changed);
     }
     output.note(&format!("{path}: {what}"));
     Ok(())
+}
+
+/// Makes a request that only hosts of ours know.
+fn ask(client: &mut Client, action: &'static str, data: Json, path: &str) -> Result<Json, Failure> {
+    let request = client.send_custom(action, data, path)?;
+    unless_unknown(client.answer(&request))?.ok_or_else(|| no_locks(client))
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::unless_unknown;
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
 use crate::cli::format::{brief_time, duration, one_line, rfc3339, shortened};
@@ -43,10 +44,16 @@ pub(super) fn run(client: &mut Client, output: Output) -> Result<(), Failure> {
 
 /// What the host answers to `_who`.
 pub(super) fn holders(client: &mut Client) -> Result<Vec<Json>, Failure> {
-    match client.custom("_who", json!({}))? {
-        Json::Array(rows) => Ok(rows),
-        _ => Ok(Vec::new()),
+    match unless_unknown(client.custom("_who", json!({})))? {
+        Some(Json::Array(rows)) => Ok(rows),
+        Some(_) => Ok(Vec::new()),
+        None => Err(no_locks(client)),
     }
+}
+
+/// What there is to say of a node that is none of ours.
+pub(super) fn no_locks(client: &Client) -> Failure {
+    Failure::Request(format!("{} is no Baton host, and knows no locks", client.address()))
 }
 
 /// A text of a row; empty if there is none.

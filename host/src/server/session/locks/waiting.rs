@@ -14,6 +14,7 @@ use tokio::time::timeout_at;
 use super::terms::LockTerms;
 use crate::{
     arbiter::{Asking, Held},
+    failure::seconds,
     server::{
         reply::{Line, Report},
         session::Answer,
@@ -149,7 +150,10 @@ impl Wait {
         match (asking.look(None), refusal) {
             (Poll::Ready(outcome), _) => outcome.map_err(Report::from),
             (Poll::Pending, Some(refusal)) => Err(refusal.into()),
-            (Poll::Pending, None) => unreachable!("what is not in the queue has its answer"),
+            (Poll::Pending, None) => {
+                let waited = seconds(self.since.elapsed());
+                Err(Report::new("IsBusy", format!("it was not free within {waited}")))
+            }
         }
     }
 }
