@@ -254,3 +254,72 @@ fn a_file_can_be_checked_without_what_it_leaves_to_the_lab() {
     let on_line = [("line.select".to_owned(), "\"{station}\"".to_owned())];
     assert_eq!(find(&file).station(&on_line).as_deref(), Some("station"));
 }
+
+/// One that reports by itself.
+const TALKATIVE: &str = r#"
+[instrument]
+name = "A"
+[line]
+terminator = "\r\n"
+[parameters.level]
+unit = "V"
+read = { send = "L?", expect = "{:f}" }
+[unsolicited.report]
+expect = "!L {level:f}"
+[unsolicited.alarm]
+expect = "ALARM {:d}"
+[readings.both]
+send = "B?"
+expect = "{left:f},{right:f}"
+[parameters.left]
+unit = "mm"
+[parameters.right]
+unit = "mm"
+"#;
+
+#[test]
+fn what_is_said_unasked_is_part_of_a_dialogue() {
+    check(
+        TALKATIVE,
+        "listen\n<- !L 1.5\\r\\n\n* level = 1500 mV\n<- ALARM 3\\r\\n\n* alarm = 3\n\n\
+         read level\n-> L?\\r\\n\n<- !L 1.7\\r\\n\n<- 1.6\\r\\n\n= 1.6 V\n* level = 1.7 V\n\n\
+         read left\n-> B?\\r\\n\n<- 1,2\\r\\n\n= 1 mm\n* right = 2 mm\n",
+        expect!["3 actions, 2 sent"],
+    );
+    check(
+        TALKATIVE,
+        "read left\n-> B?\\r\\n\n<- 1,2\\r\\n\n= 1 mm\n* right = 3 mm\n",
+        expect![[r#"
+            a.dialogue:5:3: error: `read left`: the value is another
+            expected this, got 2 mm"#]],
+    );
+    check(
+        TALKATIVE,
+        "read left\n-> B?\\r\\n\n<- 1,2\\r\\n\n= 1 mm\n* top = 3 mm\n",
+        expect![[r#"
+            a.dialogue:5:3: error: `read left`: the device has no such parameter or message
+            there is no `top`"#]],
+    );
+}
+
+#[test]
+fn what_is_said_at_the_end_is_part_of_the_dialogue_if_it_says_so() {
+    let file = format!("exit = [{{ send = \"LOCAL\" }}]\n{PLAIN}");
+    check(
+        &file,
+        "read level\n-> L?\\n\n<- 1\\n\n= 1 V\nclose\n-> LOCAL\\n\n",
+        expect!["2 actions, 2 sent"],
+    );
+    check(
+        &file,
+        "read level\n-> L?\\n\n<- 1\\n\n= 1 V\n",
+        expect!["1 actions, 1 sent"],
+    );
+    check(
+        &file,
+        "close\n-> REMOTE\\n\n",
+        expect![[r#"
+        a.dialogue:2:4: error: `close`: something else was sent
+        expected this, got `LOCAL\n`"#]],
+    );
+}

@@ -120,8 +120,12 @@ impl<'d> Replay<'d> {
                     .expect("it was there just now")
                     .close()
                     .map(|()| Value::Unit),
-                Action::Listen => heard.listen(open, &scene.unasked()).map(|()| Value::Unit),
-                _ => asked.ask(open),
+                _ => {
+                    let outcome = asked.ask(open);
+                    // What it says by itself it may keep until somebody listens.
+                    let heard = heard.listen(open, &scene.unasked());
+                    outcome.and_then(|value| heard.map(|()| value))
+                }
             };
             (Some(asked), outcome)
         };

@@ -10,9 +10,9 @@ use crate::cli::input::duration;
 pub(crate) enum Instrument {
     /// Speak to an instrument once, and show each exchange with what was understood of it
     ///
-    /// Reads the parameters given, or all of them. Nothing is written and no command is run, unless --set or --call asks
-    /// for it; the instrument must not be in use by a host. Exit codes: 0 all understood, 1 not all of it, 69 the
-    /// instrument cannot be reached, 75 it did not answer in time, 78 the file has mistakes.
+    /// Reads the parameters given, or all of them. Nothing else is sent but what the file has under `init` and `exit`,
+    /// unless --set or --call asks for it; the instrument must not be in use by a host. Exit codes: 0 all understood, 1
+    /// not all of it, 69 the instrument cannot be reached, 75 it did not answer in time, 78 the file has mistakes.
     #[command(after_help = "\
 Examples:
   baton instrument try config/instruments/julabo.toml --on tcp://10.0.0.7:4001

@@ -94,7 +94,11 @@ impl Session {
         if matches!(action, Action::Write(..) | Action::Call(..)) {
             self.trace.show(None, &action.to_string());
         }
-        let outcome = asked.ask(solo);
+        let mut outcome = asked.ask(solo);
+        // What it said by itself meanwhile it may keep until somebody listens.
+        if let (true, Err(error)) = (outcome.is_ok(), solo.listen()) {
+            outcome = Err(error);
+        }
         self.tell(action, Some(asked), Some(device), &outcome);
         !self.trace.is_interrupted() && !outcome.is_err_and(|error| is_gone(&error))
     }
