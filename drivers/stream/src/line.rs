@@ -15,6 +15,8 @@
 mod debt;
 #[cfg(test)]
 mod faults;
+mod interrupt;
+mod limit;
 mod patience;
 mod receive;
 #[cfg(test)]
@@ -29,13 +31,11 @@ use std::{
 use baton_plugin_api::{Error, ErrorKind, Result, line::Transport};
 
 use debt::Debt;
+use limit::Limit;
 pub(crate) use patience::{Patience, Uncancelled};
 use receive::Came;
 
-use crate::{
-    manner::{Manner, ReplyEnd, Turn},
-    text::show,
-};
+use crate::manner::{Manner, ReplyEnd, Turn};
 
 /// Longest reply, in bytes, that is waited for: what has no end by then is no line of text.
 const MOST_REPLY: usize = 64 * 1024;
@@ -48,12 +48,6 @@ const SLICE: Duration = Duration::from_millis(20);
 
 /// How soon after a late reply the right one follows: an instrument that did not answer for long says all at once.
 const FOLLOWS: Duration = Duration::from_secs(1);
-
-/// How long an answer to a stop is waited for before the next question where none is expected.
-const UNEXPECTED: Duration = Duration::from_millis(250);
-
-/// How many late answers are reckoned with.
-const MOST_DOUBT: u32 = 3;
 
 /// Lines that instruments said by themselves, and nobody has fetched; beyond that the oldest are dropped.
 const MOST_HEARD: usize = 1000;
@@ -181,52 +175,6 @@ impl Line {
         self.heard.remove(place).map(|(_, line)| line)
     }
 
-    /// Makes sure, as far as that can be, that no answer to an earlier question can come any more.
-    ///
-    /// # Errors
-    /// If the line is gone, or the call is cancelled.
-    pub(crate) fn settle(&mut self, patience: &dyn Patience) -> Result<()> {
-        self.usable()?;
-        while let Some(debt) = self.debt.clone() {
-            match self.next(&debt.wait(), patience)? {
-                Came::Whole(line) => self.pay(&line),
-                Came::Nothing | Came::Part => self.write_off(debt)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// An answer that was owed has come.
-    fn pay(&mut self, line: &[u8]) {
-        if self.debt.as_mut().is_some_and(|debt| debt.is_paid_by(line)) {
-            self.debt = None;
-        }
-    }
-
-    /// What is owed is not waited for any longer.
-    fn write_off(&mut self, debt: Debt) -> Result<()> {
-        if debt.is_grave {
-            self.lost.insert(debt.of);
-            self.selected = None;
-            if self.transport.has_connections() && !self.is_shared {
-                self.transport.reconnect().map_err(|error| self.break_up(error))?;
-                self.connections += 1;
-            }
-            self.suspect(debt.owed);
-        }
-        self.received.clear();
-        self.is_begun = false;
-        self.debt = None;
-        Ok(())
-    }
-
-    /// So many answers may come in some time.
-    fn suspect(&mut self, owed: u32) {
-        // More than these were lost: an instrument that has not answered for a day will not answer to all of it.
-        self.doubt = (self.doubt + owed).min(MOST_DOUBT);
-        self.has_waited = false;
-    }
-
     /// Sends a line to which nothing comes back but an echo, if there are echoes.
     ///
     /// # Errors
@@ -306,70 +254,6 @@ impl Line {
         }
     }
 
-    /// The reply did not fit: the one that does may follow, and is waited for before the next question.
-    pub(crate) fn distrust(&mut self, question: &Question<'_>) {
-        if self.debt.is_none() {
-            self.debt = Some(Debt::of(question).light());
-        }
-    }
-
-    /// Sends a line that cannot wait, not even for an answer that is owed, and returns the reply to it: if some are owed,
-    /// replies that do not fit are taken for these. Without `expects`, nothing is waited for now, but what comes back all
-    /// the same is kept off the next question.
-    ///
-    /// # Errors
-    /// As [`ask`](Self::ask).
-    pub(crate) fn interrupt(
-        &mut self,
-        question: &Question<'_>,
-        expects: bool,
-        patience: &dyn Patience,
-    ) -> Result<Option<Vec<u8>>> {
-        let debt = self.debt.take();
-        let doubt = std::mem::take(&mut self.doubt);
-        let owed = debt.as_ref().map_or(0, |debt| debt.owed) + doubt;
-        let missing = debt.filter(|debt| debt.is_grave).map_or(0, |debt| debt.owed) + doubt;
-        let settled = self.interrupted(question, expects, owed, patience);
-        // Nobody knows whether what was owed has come.
-        match &mut self.debt {
-            Some(debt) if debt.is_grave => debt.owed += missing,
-            _ if missing > 0 => self.suspect(missing),
-            _ => {}
-        }
-        settled
-    }
-
-    fn interrupted(
-        &mut self,
-        question: &Question<'_>,
-        expects: bool,
-        owed: u32,
-        patience: &dyn Patience,
-    ) -> Result<Option<Vec<u8>>> {
-        self.send(question, patience)?;
-        self.debt = Some(Debt::of(question));
-        let limit = self.limit(question, patience);
-        if question.manner.echo {
-            self.echo(question, limit, patience)?;
-        }
-        if !expects {
-            // The file may be wrong about it.
-            self.debt = Some(Debt::of(question).light().at_most(UNEXPECTED));
-            self.rest(question);
-            return Ok(None);
-        }
-        let mut reply = self.reply(question, limit, patience)?;
-        for _ in 0..owed {
-            if (question.fits)(&reply) {
-                break;
-            }
-            reply = self.reply(question, limit, patience)?;
-        }
-        self.debt = None;
-        self.rest(question);
-        Ok(Some(reply))
-    }
-
     /// Waits until the instrument is ready, throws away what has come in unasked, and sends.
     fn send(&mut self, question: &Question<'_>, patience: &dyn Patience) -> Result<()> {
         self.usable()?;
@@ -407,30 +291,6 @@ impl Line {
         self.ready = (!pause.is_zero()).then(|| Instant::now() + pause);
     }
 
-    fn limit(&self, question: &Question<'_>, patience: &dyn Patience) -> Limit {
-        Limit::of(question.manner.reply_timeout(question.turn), patience)
-    }
-
-    fn overdue(&self, question: &Question<'_>, limit: Limit) -> Error {
-        // What was left to a call is no round number.
-        let time = Duration::from_millis(u64::try_from(limit.time.as_micros().div_ceil(1000)).unwrap_or(u64::MAX));
-        let sent = show(question.text);
-        let end = question.manner.reply_end(question.turn).describe();
-        Error::timeout(match (self.received.as_slice(), question.manner.char_timeout) {
-            ([], _) => format!("no reply to {sent} within {time:?}"),
-            (part, Some(silence)) if Instant::now() < limit.deadline => {
-                format!(
-                    "the reply to {sent} had not ended {end}, but stopped at {} for {silence:?}",
-                    show(part)
-                )
-            }
-            (part, _) => format!(
-                "the reply to {sent} had not ended {end} after {time:?}, but stopped at {}",
-                show(part)
-            ),
-        })
-    }
-
     fn usable(&self) -> Result<()> {
         match &self.broken {
             Some(why) => Err(Error::communication(why.clone())),
@@ -445,26 +305,5 @@ impl Line {
         };
         self.broken = Some(why.clone());
         Error::communication(why)
-    }
-}
-
-/// Until when a reply is waited for.
-#[derive(Clone, Copy)]
-struct Limit {
-    time: Duration,
-    deadline: Instant,
-    /// Whether the call is overdue sooner than the reply.
-    is_cut: bool,
-}
-
-impl Limit {
-    fn of(reply_timeout: Duration, patience: &dyn Patience) -> Self {
-        let left = patience.remaining().unwrap_or(Duration::MAX);
-        let time = reply_timeout.min(left);
-        Limit {
-            time,
-            deadline: Instant::now() + time,
-            is_cut: left < reply_timeout,
-        }
     }
 }

@@ -1,9 +1,17 @@
-//! What a line owes.
+//! What a line owes: answers that may still come in, and have to be told from the one to the next question.
 
 use std::time::{Duration, Instant};
 
-use super::{Limit, Question, Speaker, receive::Wait};
+use baton_plugin_api::Result;
+
+use super::{
+    Line, Patience, Question, Speaker,
+    receive::{Came, Wait},
+};
 use crate::manner::ReplyEnd;
+
+/// How many late answers are reckoned with.
+const MOST_DOUBT: u32 = 3;
 
 /// Answers that may still come in, to be thrown away.
 #[derive(Clone, Debug)]
@@ -72,13 +80,57 @@ impl Debt {
     }
 }
 
-impl Limit {
-    /// How the reply to a question is waited for.
-    pub(super) fn wait<'a>(&self, question: &Question<'a>) -> Wait<'a> {
-        Wait {
-            end: question.manner.reply_end(question.turn),
-            deadline: self.deadline,
-            char_timeout: question.manner.char_timeout,
+impl Line {
+    /// Makes sure, as far as that can be, that no answer to an earlier question can come any more.
+    ///
+    /// # Errors
+    /// If the line is gone, or the call is cancelled.
+    pub(crate) fn settle(&mut self, patience: &dyn Patience) -> Result<()> {
+        self.usable()?;
+        while let Some(debt) = self.debt.clone() {
+            match self.next(&debt.wait(), patience)? {
+                Came::Whole(line) => self.pay(&line),
+                Came::Nothing | Came::Part => self.write_off(debt)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// An answer that was owed has come.
+    pub(super) fn pay(&mut self, line: &[u8]) {
+        if self.debt.as_mut().is_some_and(|debt| debt.is_paid_by(line)) {
+            self.debt = None;
+        }
+    }
+
+    /// What is owed is not waited for any longer.
+    fn write_off(&mut self, debt: Debt) -> Result<()> {
+        if debt.is_grave {
+            self.lost.insert(debt.of);
+            self.selected = None;
+            if self.transport.has_connections() && !self.is_shared {
+                self.transport.reconnect().map_err(|error| self.break_up(error))?;
+                self.connections += 1;
+            }
+            self.suspect(debt.owed);
+        }
+        self.received.clear();
+        self.is_begun = false;
+        self.debt = None;
+        Ok(())
+    }
+
+    /// So many answers may come in some time.
+    pub(super) fn suspect(&mut self, owed: u32) {
+        // More than these were lost: an instrument that has not answered for a day will not answer to all of it.
+        self.doubt = (self.doubt + owed).min(MOST_DOUBT);
+        self.has_waited = false;
+    }
+
+    /// The reply did not fit: the one that does may follow, and is waited for before the next question.
+    pub(crate) fn distrust(&mut self, question: &Question<'_>) {
+        if self.debt.is_none() {
+            self.debt = Some(Debt::of(question).light());
         }
     }
 }
