@@ -151,7 +151,8 @@ fn a_dead_station_does_not_take_its_neighbour_along() {
     let lab = lab(&bus.config("", &[("alive", 3), ("dead", 4)]));
     let mut follower = Follower::new(&lab, &["alive", "dead"]);
     follower.until("dead is Error: no reply to `#04?` within 100ms");
-    follower.until("alive.temperature 30020");
+    // Numbers are skipped: in doubt a station is asked twice.
+    follower.until("alive.temperature 3002");
     let dead = bus.stations().asked("04");
     assert!((1..=8).contains(&dead), "asked {dead} times");
     let lines = follower.lines.join("\n");

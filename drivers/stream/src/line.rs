@@ -105,6 +105,8 @@ pub(crate) struct Line {
     connections: u64,
     /// Who did not answer at all, and may have forgotten what it was told at the beginning.
     lost: BTreeSet<Speaker>,
+    /// Who did not answer the last time.
+    silent: BTreeSet<Speaker>,
     /// What was said last to select an instrument.
     selected: Option<Vec<u8>>,
     sieves: Vec<(Speaker, Sieve)>,
@@ -127,6 +129,7 @@ impl Line {
             ready: None,
             connections: 0,
             lost: BTreeSet::new(),
+            silent: BTreeSet::new(),
             selected: None,
             sieves: Vec::new(),
             heard: VecDeque::new(),
@@ -167,6 +170,7 @@ impl Line {
         self.sieves.retain(|(other, _)| *other != speaker);
         self.heard.retain(|(other, _)| *other != speaker);
         self.lost.remove(&speaker);
+        self.silent.remove(&speaker);
     }
 
     /// The oldest line that `speaker` said by itself.
@@ -182,7 +186,7 @@ impl Line {
     pub(crate) fn tell(&mut self, question: &Question<'_>, patience: &dyn Patience) -> Result<()> {
         self.send(question, patience)?;
         if question.manner.echo {
-            self.debt = Some(Debt::of(question));
+            self.owe(question);
             self.echo(question, self.limit(question, patience), patience)?;
             self.debt = None;
         }
@@ -223,7 +227,7 @@ impl Line {
     fn ask_once(&mut self, question: &Question<'_>, patience: &dyn Patience) -> Result<Vec<u8>> {
         self.send(question, patience)?;
         // Until the answer is here it is owed, whatever else ends the wait.
-        self.debt = Some(Debt::of(question));
+        self.owe(question);
         let limit = self.limit(question, patience);
         if question.manner.echo {
             self.echo(question, limit, patience)?;
@@ -233,6 +237,7 @@ impl Line {
             reply = self.follow(question, reply, patience)?;
         }
         self.debt = None;
+        self.silent.remove(&question.of);
         self.rest(question);
         Ok(reply)
     }

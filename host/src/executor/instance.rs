@@ -82,8 +82,8 @@ fn affordable(cost: Duration) -> Duration {
 /// A device on a sound line that does not answer: what is not asked for is asked of it more and more rarely, so that
 /// whoever shares the line with it is hardly held up.
 ///
-/// Each time-out in a row doubles the time for which the device is left alone, from twice what the time-out took, up to
-/// five seconds, or nine times what it took if that is longer. Any answer ends it.
+/// Each time-out in a row doubles the time for which the device is left alone, from twice what the time-out took of
+/// others' time, up to five seconds, or nine times what it took if that is longer. Any answer ends it.
 #[derive(Debug, Default)]
 pub(super) struct Silence {
     /// Time-outs in a row.

@@ -31,13 +31,13 @@ pub(super) struct Debt {
 }
 
 impl Debt {
-    /// The answer to a question that was just asked. It may take twice as long as the reply that is still taken for one.
-    pub(super) fn of(question: &Question<'_>) -> Self {
+    /// The answer to a question that was just asked, if it comes within so many times the time that a reply may take.
+    pub(super) fn of(question: &Question<'_>, times: u32) -> Self {
         let reply_timeout = question.manner.reply_timeout(question.turn);
         Debt {
             of: question.of,
             owed: 1,
-            until: Instant::now() + reply_timeout * 3,
+            until: Instant::now() + reply_timeout * times,
             end: question.manner.reply_end(question.turn).clone(),
             echo: question.manner.echo.then(|| question.text.to_vec()),
             is_grave: true,
@@ -45,12 +45,10 @@ impl Debt {
     }
 
     /// An answer that there may be.
-    pub(super) fn light(self) -> Self {
-        let left = self.until.saturating_duration_since(Instant::now());
+    pub(super) fn light(question: &Question<'_>) -> Self {
         Debt {
-            until: Instant::now() + left / 3,
             is_grave: false,
-            ..self
+            ..Debt::of(question, 1)
         }
     }
 
@@ -107,6 +105,7 @@ impl Line {
     fn write_off(&mut self, debt: Debt) -> Result<()> {
         if debt.is_grave {
             self.lost.insert(debt.of);
+            self.silent.insert(debt.of);
             self.selected = None;
             if self.transport.has_connections() && !self.is_shared {
                 self.transport.reconnect().map_err(|error| self.break_up(error))?;
@@ -120,6 +119,19 @@ impl Line {
         Ok(())
     }
 
+    /// What is owed from now on.
+    ///
+    /// An answer that is late is waited for three times as long as one that is not. On a line with others it is twice as
+    /// long, and for an instrument that did not answer the last time either, no longer at all: its neighbours wait, too.
+    pub(super) fn owe(&mut self, question: &Question<'_>) {
+        let times = match (self.is_shared, self.silent.contains(&question.of)) {
+            (false, _) => 3,
+            (true, false) => 2,
+            (true, true) => 1,
+        };
+        self.debt = Some(Debt::of(question, times));
+    }
+
     /// So many answers may come in some time.
     pub(super) fn suspect(&mut self, owed: u32) {
         // More than these were lost: an instrument that has not answered for a day will not answer to all of it.
@@ -130,7 +142,7 @@ impl Line {
     /// The reply did not fit: the one that does may follow, and is waited for before the next question.
     pub(crate) fn distrust(&mut self, question: &Question<'_>) {
         if self.debt.is_none() {
-            self.debt = Some(Debt::of(question).light());
+            self.debt = Some(Debt::light(question));
         }
     }
 }

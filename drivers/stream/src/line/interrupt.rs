@@ -44,14 +44,14 @@ impl Line {
         patience: &dyn Patience,
     ) -> Result<Option<Vec<u8>>> {
         self.send(question, patience)?;
-        self.debt = Some(Debt::of(question));
+        self.owe(question);
         let limit = self.limit(question, patience);
         if question.manner.echo {
             self.echo(question, limit, patience)?;
         }
         if !expects {
             // The file may be wrong about it.
-            self.debt = Some(Debt::of(question).light().at_most(UNEXPECTED));
+            self.debt = Some(Debt::light(question).at_most(UNEXPECTED));
             self.rest(question);
             return Ok(None);
         }

@@ -189,11 +189,14 @@ impl Body {
 
     /// A device that does not answer is left alone for a while; one that does again is asked for everything.
     pub(super) fn note_answer(&mut self, slot: usize, began: Time, error: Option<&Error>) {
+        let is_alone = self.instances.len() == 1;
         let silence = &mut self.instances[slot].silence;
         match error.map(Error::kind) {
             Some(ErrorKind::Timeout) => {
                 let now = self.executor.now();
-                silence.missed(now, now.since(began));
+                // What it costs counts where others wait meanwhile.
+                let cost = if is_alone { Duration::ZERO } else { now.since(began) };
+                silence.missed(now, cost);
             }
             // These tell nothing about the instrument.
             Some(ErrorKind::Cancelled | ErrorKind::Panic | ErrorKind::CommunicationFailed) => {}
