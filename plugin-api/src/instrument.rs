@@ -8,7 +8,7 @@
 //! 2. The function checks what a schema cannot say; [`Reader::part`] gives it what is sound so far.
 //! 3. All mistakes, each with its place, come out in the order of the file; or what the function made.
 //!
-//! [`schema`] is the schema for editors.
+//! [`schema()`] is the schema for editors.
 
 mod duration;
 mod names;

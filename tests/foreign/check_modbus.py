@@ -122,7 +122,8 @@ def check_two_units_and_a_dead_one_on_a_serial_line(bench: Bench) -> None:
         f'options = {{ file = "{OVEN}", unit = {unit}, reply_timeout = "500 ms" }}\n'
         for unit in (1, 2, 3)
     )
-    line = f'[controllers.line]\ndriver = "modbus"\ntype = "bus"\noptions = {{ address = "serial://{port}?baud=115200" }}\n'
+    address = f"serial://{port}?baud=115200"
+    line = f'[controllers.line]\ndriver = "modbus"\ntype = "bus"\noptions = {{ address = "{address}" }}\n'
     running = host(bench, line + units)
     works(simulated, running, "oven1", 1)
     works(simulated, running, "oven2", 2)
