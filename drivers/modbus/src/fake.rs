@@ -124,9 +124,15 @@ impl Fake {
         std::mem::take(&mut self.bank().log)
     }
 
-    /// Sends the answer that was held.
+    /// Sends the answer that was held, once there is one.
     pub(crate) fn release(&self) {
-        let held = std::mem::take(&mut self.bank().held);
+        let held = loop {
+            let held = std::mem::take(&mut self.bank().held);
+            if !held.is_empty() {
+                break held;
+            }
+            thread::yield_now();
+        };
         let mut writer = self.writer.lock().unwrap();
         writer.as_mut().unwrap().write_all(&held).unwrap();
     }
