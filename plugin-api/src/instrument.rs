@@ -23,6 +23,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use duration::resolve as resolve_durations;
 pub use reader::{Reader, collect};
 pub use schema::schema;
 pub use state::{Meaning, State, StateText};

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use baton_plugin_api::{Datatype, Status, StatusCode, Value, instrument::Meaning};
+use baton_plugin_api::{
+    Datatype, Status, Value,
+    instrument::{Meaning, State},
+};
 
 use crate::{blocks::Limits, field::Field, file::WriteFunction};
 
@@ -149,7 +152,7 @@ impl StatusQuery {
 
     /// Whether something can mean that the instrument is busy.
     pub(crate) fn can_be_busy(&self) -> bool {
-        let is_busy = |meaning: &Meaning| meaning.state().code() == StatusCode::Busy;
+        let is_busy = |meaning: &Meaning| meaning.state() == State::Busy;
         let (mut meanings, otherwise): (Box<dyn Iterator<Item = &Meaning>>, _) = match &self.words {
             Words::Numbers { when, otherwise } => (Box::new(when.iter().map(|(_, meaning)| meaning)), otherwise),
             Words::Flags { flags, otherwise } => (Box::new(flags.iter().map(|(_, meaning)| meaning)), otherwise),
@@ -173,7 +176,7 @@ impl Words {
             }
             Words::Flags { flags, otherwise } => {
                 let set = flags.iter().filter(|(bit, _)| number >> bit & 1 == 1);
-                let worst = set.max_by_key(|(bit, meaning)| (meaning.state().code(), std::cmp::Reverse(*bit)));
+                let worst = set.max_by_key(|(bit, meaning)| (meaning.state(), std::cmp::Reverse(*bit)));
                 match (worst, otherwise) {
                     (Some((bit, meaning)), _) => of(meaning, &format!("bit {bit}")),
                     (None, Some(meaning)) => of(meaning, ""),
@@ -186,7 +189,5 @@ impl Words {
 
 /// A status with the meaning's text, or what was read where it has none; idle needs no word.
 fn of(meaning: &Meaning, read: &str) -> Status {
-    let code = meaning.state().code();
-    let read = if code == StatusCode::Idle { "" } else { read };
-    Status::new(code, meaning.text().unwrap_or(read))
+    meaning.status(if meaning.state() == State::Idle { "" } else { read })
 }

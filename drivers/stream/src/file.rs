@@ -8,10 +8,8 @@ mod framing;
 mod keys;
 mod names;
 mod parameter;
-mod quantity;
 mod read;
 mod reader;
-mod schema;
 mod settings;
 mod status;
 mod subjects;
@@ -24,15 +22,22 @@ mod values;
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use baton_plugin_api::{
+    instrument::{self, About},
+    schemars::{JsonSchema, Schema},
+};
 use serde::Deserialize;
 
 pub use keys::*;
 pub(crate) use read::read;
 pub(crate) use reader::{Given, STATION};
-pub use schema::schema;
 #[cfg(test)]
 pub(crate) use {subjects::Subject, templates::bound};
+
+/// The JSON Schema of an instrument file, for editors.
+pub fn schema() -> Schema {
+    instrument::schema::<InstrumentFile>()
+}
 
 /// An instrument that speaks lines of text, or frames of bytes: what is sent to it, and what its answers look like.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -76,16 +81,4 @@ pub struct InstrumentFile {
     /// Lines that the instrument sends unasked, each under a name of its own. They are never taken for an answer.
     #[serde(default)]
     pub unsolicited: BTreeMap<String, UnsolicitedEntry>,
-}
-
-/// What the instrument is.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct About {
-    /// Maker and model: `"Julabo FP50"`.
-    pub name: String,
-    /// One sentence about it.
-    pub doc: Option<String>,
-    /// Where its protocol is described: title, edition and page of the manual, or a link.
-    pub manual: Option<String>,
 }

@@ -17,7 +17,6 @@ mod debt;
 mod faults;
 mod interrupt;
 mod limit;
-mod patience;
 mod receive;
 #[cfg(test)]
 mod tests;
@@ -30,9 +29,9 @@ use std::{
 
 use baton_plugin_api::{Error, ErrorKind, Result, line::Transport};
 
+pub(crate) use baton_plugin_api::line::{Patience, Uncancelled};
 use debt::Debt;
 use limit::Limit;
-pub(crate) use patience::{Patience, Uncancelled};
 use receive::Came;
 
 use crate::manner::{Manner, ReplyEnd, Turn};

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Turns each duration into a number of seconds, and tells which are none.
-pub(super) fn resolve(tree: &Tree, checked: &mut Checked) -> Vec<Diagnostic> {
+pub fn resolve(tree: &Tree, checked: &mut Checked) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for mark in checked.marks.clone() {
         let MarkKind::Quantity { minimum, maximum, .. } = mark.kind else {

@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::StatusCode;
+use crate::{Status, StatusCode};
 
 /// What an answer about the status means.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Meaning {
     /// The state alone; the answer itself becomes the text.
@@ -16,7 +16,7 @@ pub enum Meaning {
 }
 
 /// A state with a text for people.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StateText {
     /// The state.
@@ -26,7 +26,7 @@ pub struct StateText {
 }
 
 /// How an instrument can be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Switched off.
@@ -50,11 +50,11 @@ impl Meaning {
         }
     }
 
-    /// The text for people, if there is one.
-    pub fn text(&self) -> Option<&str> {
+    /// The status: with the text for people, or what the instrument `said`, where there is none.
+    pub fn status(&self, said: &str) -> Status {
         match self {
-            Meaning::State(_) => None,
-            Meaning::WithText(meaning) => Some(&meaning.text),
+            Meaning::State(state) => Status::new(state.code(), said),
+            Meaning::WithText(meaning) => Status::new(meaning.state.code(), meaning.text.clone()),
         }
     }
 }

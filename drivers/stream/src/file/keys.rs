@@ -13,5 +13,5 @@ pub use exchange::{
 pub use line::{Encoding, LengthEntry, LineEntry, TerminatorEntry, Terminators};
 pub use parameter::{BitsEntry, Kind, ParameterEntry};
 pub use setting::{SettingEntry, SettingValue};
-pub use status::{Answers, Meaning, State, StateText, StatusEntry};
+pub use status::{Answers, Meaning, State, StatusEntry};
 pub use trouble::{CodeEntry, ErrorQueryEntry, Trouble, TroubleEntry};

@@ -5,11 +5,12 @@ use std::path::Path;
 use baton_plugin_api::{
     Error, ErrorKind, Result,
     diagnostic::{self, Diagnostic},
+    instrument::{About, resolve_durations},
     source::Source,
 };
 
 use super::{
-    About, InstrumentFile, Talk, parameter, quantity,
+    InstrumentFile, Talk, parameter,
     reader::{Given, Reader},
     talk::PLAIN,
     templates::Scope,
@@ -53,7 +54,7 @@ pub(crate) fn read_source(source: &Source, given: &Given) -> Result<Script, Wron
         return Err(Wrong::File(found));
     }
     let mut checked = tree.check(&schemars::schema_for!(InstrumentFile));
-    found.extend(quantity::resolve(&tree, &mut checked));
+    found.extend(resolve_durations(&tree, &mut checked));
     let mut reader = Reader::new(&tree, &checked, given);
     if let Some(error) = reader.unknown_setting() {
         return Err(Wrong::Given(error));
@@ -171,13 +172,4 @@ fn leads_back<'s>(script: &'s Script, way: &mut Vec<&'s str>) -> bool {
         way.pop();
     }
     false
-}
-
-impl About {
-    fn sentence(&self) -> String {
-        match &self.doc {
-            Some(doc) => format!("{}: {doc}", self.name),
-            None => self.name.clone(),
-        }
-    }
 }

@@ -68,32 +68,3 @@ impl StatusQuery {
         (state == State::Busy && !self.busy_while.is_empty()) || meanings.into_iter().any(|m| m.state() == state)
     }
 }
-
-impl Meaning {
-    /// The state, with or without a text.
-    pub(crate) fn state(&self) -> State {
-        match self {
-            Meaning::State(state) => *state,
-            Meaning::WithText(meaning) => meaning.state,
-        }
-    }
-
-    fn status(&self, answer: &str) -> Status {
-        match self {
-            Meaning::State(state) => Status::new(state.code(), answer),
-            Meaning::WithText(meaning) => Status::new(meaning.state.code(), meaning.text.clone()),
-        }
-    }
-}
-
-impl State {
-    fn code(self) -> StatusCode {
-        match self {
-            State::Disabled => StatusCode::Disabled,
-            State::Idle => StatusCode::Idle,
-            State::Warn => StatusCode::Warn,
-            State::Busy => StatusCode::Busy,
-            State::Error => StatusCode::Error,
-        }
-    }
-}

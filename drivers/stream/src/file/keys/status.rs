@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+pub use baton_plugin_api::instrument::{Meaning, State};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -43,40 +44,4 @@ pub enum Answers {
     Text(String),
     /// Any of these.
     Any(Vec<String>),
-}
-
-/// What an answer about the status means.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Meaning {
-    /// The state alone; the answer itself becomes the text.
-    State(State),
-    /// The state, with a text for people.
-    WithText(StateText),
-}
-
-/// A state with a text for people.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StateText {
-    /// The state.
-    pub state: State,
-    /// What people read beside it.
-    pub text: String,
-}
-
-/// How an instrument can be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Switched off.
-    Disabled,
-    /// Ready.
-    Idle,
-    /// Ready, but something is unusual.
-    Warn,
-    /// Moving, ramping, counting: not there yet.
-    Busy,
-    /// Not usable until somebody has looked.
-    Error,
 }
