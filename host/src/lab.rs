@@ -15,6 +15,7 @@ mod locks;
 mod owner;
 mod stash;
 mod status;
+mod units;
 
 use std::{
     collections::HashMap,
@@ -84,6 +85,7 @@ impl Lab {
     /// # Errors
     /// If a driver is not there, or the system gives no thread.
     pub fn open(config: LabConfig, drivers: Drivers) -> Result<Lab, OpenError> {
+        units::warn_of_unknown(&config);
         let clock = clock_for(&config);
         let dispatcher = Arc::new(Dispatcher::default());
         let (workers, plans, devices) = lay_out(&config, &drivers, &dispatcher, clock.now())?;

@@ -180,3 +180,21 @@ fn the_axes_of_a_controller_share_one_worker_and_move_at_the_same_time() {
         assert!(!names.contains(&"baton x".to_owned()), "{names:?}");
     }
 }
+
+#[test]
+fn d4_an_unknown_unit_of_a_driver_is_warned_of_once() {
+    log_from_here();
+    let recorder = "driver = \"puppet\"\ntype = \"recorder\"\n";
+    let lab = lab(&format!("[devices.mystery]\n{recorder}[devices.mystery2]\n{recorder}"));
+    let warnings: Vec<_> = LOG
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|line| line.contains("sccm"))
+        .cloned()
+        .collect();
+    let expected =
+        "WARN driver puppet: unknown unit `sccm` of mystery.gas: it is not converted, and equals itself alone";
+    assert_eq!(warnings, [expected]);
+    assert_eq!(number(lab.owner("test").get("mystery.gas")), 1.0);
+}

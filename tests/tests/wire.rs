@@ -12,6 +12,8 @@ mod motion;
 mod owners;
 #[path = "wire/robustness.rs"]
 mod robustness;
+#[path = "wire/settings.rs"]
+mod settings;
 #[path = "wire/talk.rs"]
 mod talk;
 #[path = "wire/waiting.rs"]

@@ -181,6 +181,29 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Snapshot,
     },
+    /// Show the limits of a parameter and who has set them, or narrow them until they are taken back
+    ///
+    /// Nobody widens what driver and config allow. What moves is not stopped by new limits; what waits and lies outside
+    /// is refused.
+    #[command(
+        after_help = "Examples:\n  baton limits stage.position\n  baton limits stage.position \"0 mm\" \"1 cm\"\n  baton limits stage.position none \"1 cm\"\n  baton limits stage.position --clear"
+    )]
+    Limits(Limits),
+    /// Let the place where a parameter is be called 0, or something else; nothing moves
+    #[command(after_help = "Examples:\n  baton zero stage\n  baton zero stage.position \"3 mm\"")]
+    Zero {
+        /// The parameter
+        path: String,
+        /// What the place is to be called
+        #[arg(default_value = "0", allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Close a device and open it again: the way out where there is no other
+    #[command(after_help = "Example: baton reopen stage")]
+    Reopen {
+        /// The device
+        device: String,
+    },
     /// Show how the host is doing
     #[command(after_help = "Example: baton status")]
     Status,
@@ -373,6 +396,21 @@ pub(crate) struct Restore {
     /// Do not ask
     #[arg(short, long)]
     pub(crate) yes: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Limits {
+    /// The parameter
+    pub(crate) path: String,
+    /// The smallest value, with or without unit, or `none`
+    #[arg(allow_hyphen_values = true, requires = "upper")]
+    pub(crate) lower: Option<String>,
+    /// The greatest value
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) upper: Option<String>,
+    /// Take back what users have set
+    #[arg(long, conflicts_with = "lower")]
+    pub(crate) clear: bool,
 }
 
 /// How long to wait for what was begun.

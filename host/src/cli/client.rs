@@ -57,7 +57,7 @@ pub(crate) struct Pending {
 }
 
 /// What a reply may look like for each request.
-const REPLIES: [(&str, &str); 20] = [
+const REPLIES: [(&str, &str); 22] = [
     ("describe", "describing"),
     ("activate", "active"),
     ("read", "reply"),
@@ -76,6 +76,8 @@ const REPLIES: [(&str, &str); 20] = [
     ("_unlock", "_unlocked"),
     ("_who", "_holders"),
     ("_break", "_broken"),
+    ("_set_zero", "_zero"),
+    ("_reopen", "_reopened"),
     ("_protect", "_protected"),
     ("_unprotect", "_unprotected"),
 ];

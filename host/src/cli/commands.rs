@@ -7,6 +7,7 @@ mod describe;
 mod drivers;
 mod get;
 mod instrument;
+mod limits;
 mod list;
 mod lock;
 mod rights;
@@ -19,6 +20,7 @@ mod stop;
 mod wait;
 mod watch;
 mod who;
+mod zero;
 
 use super::args::{Arguments, Command, Global};
 use super::client::{Address, Client, Membership, RemoteError};
@@ -65,6 +67,9 @@ pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> 
         }
         Command::Unprotect { targets } => rights::unprotect(&mut actor(global, "baton unprotect")?, targets, output),
         Command::Snapshot { command } => snapshot::run(global, command, output),
+        Command::Limits(limits) => limits::run(&mut actor(global, "baton limits")?, limits, output),
+        Command::Zero { path, value } => zero::run(&mut actor(global, "baton zero")?, path, value, output),
+        Command::Reopen { device } => zero::reopen(&mut actor(global, "baton reopen")?, device, output),
         Command::Status => status::run(&mut connect(global)?, output),
         Command::Drivers { folders } if folders.is_empty() => drivers::of_host(&mut connect(global)?, output),
         Command::Drivers { folders } => drivers::of_folders(folders, output),

@@ -365,6 +365,9 @@ impl Parameter {
         }
         let Some((lower, upper)) = limits else { return Ok(None) };
         let (lower, upper) = (self.bound(lower)?, self.bound(upper)?);
+        if lower == f64::NEG_INFINITY && upper == f64::INFINITY {
+            return Ok(None);
+        }
         if lower > upper {
             let (lower, upper) = (self.show(lower), self.show(upper));
             return Err(Refusal::Reversed {

@@ -13,6 +13,7 @@ mod locks;
 mod notices;
 mod ownership;
 mod parameters;
+mod settings;
 mod updates;
 mod waiting;
 
@@ -200,6 +201,8 @@ impl Session {
             "_wait_for" => self.wait_for_value(request),
             "_cancel" => self.cancel_call(request),
             "_stop_all" => self.stop_all(request),
+            "_set_zero" => self.set_zero(request),
+            "_reopen" => self.reopen(request),
             "_status" => self.status(request),
             "_drivers" => self.drivers(request),
             "_lock" => self.lock(request),
