@@ -133,6 +133,40 @@ def check_refusals_have_the_class_that_a_client_expects(bench: Bench) -> None:
         node.rest("stage", since)
 
 
+def check_limits_can_be_narrowed_and_a_refusal_says_whose_they_are(bench: Bench) -> None:
+    """D3: whoever narrows the limits is named to those who meet them; nothing is widened."""
+    with Node(bench.host().address) as node:
+        since = node.mark()
+        node.client.setParameter("stage", "target_limits", (5, 20))
+        node.wait_for(
+            "stage", "narrower", lambda: [5, 20] in map(list, node.heard("stage", "target_limits", since)), since
+        )
+        expect(node.refusal("stage", "target", 21), RangeError, "21 mm is outside the limits 5 mm to 20 mm", "user")
+        node.drive("stage", 20)
+        node.client.setParameter("stage", "target_limits", (-500, 500))
+        equal(list(node.read("stage", "target_limits")), [0, 50], "the limits of the config stay")
+        expect(node.refusal("stage", "target", 51), RangeError, "0 mm to 50 mm", "quickstart.toml:")
+        expect(node.refusal("stage", "target_limits", (20, 5)), RangeError, "reversed")
+        # A number with a unit passes through the generic request.
+        node.client.request("change", "stage:target_limits", ["1 cm", "30000 um"])
+        equal(list(node.read("stage", "target_limits")), [10, 30], "limits in other units")
+
+
+def check_a_motor_that_ignores_its_target_ends_in_error_and_can_be_cleared(bench: Bench) -> None:
+    """C3, D6: the text says where it is and where it should be; `clear_errors` is the way out."""
+    with Node(bench.host().address) as node:
+        node.client.setParameter("stage", "fault_on", "write")
+        node.client.setParameter("stage", "fault", "ignore")
+        since = node.mark()
+        node.client.setParameter("stage", "target", 10)
+        node.wait_for("stage", "in error", lambda: node.client.cache["stage", "status"].value[0] >= 400, since)
+        text = node.client.cache["stage", "status"].value[1]
+        holds("target 10.000 mm, actual 0.000 mm" in text and "off by 10.000 mm" in text, text)
+        node.client.execCommand("stage", "clear_errors")
+        holds(node.read("stage", "status")[0] < 200, "clear_errors takes the error back")
+        equal(node.drive("stage", 1), [BUSY, IDLE], "states of the next move")
+
+
 def check_refusals_of_what_does_not_exist(bench: Bench) -> None:
     """What frappy would not send by itself is sent by its generic request."""
     with Node(bench.host().address) as node:
