@@ -213,7 +213,7 @@ impl Instrument {
         let mut line = line.lock();
         self.ready(&mut line, patience)?;
         let text = self.print(&mut line, exchange, value, patience)?;
-        let outcome = self.say(&mut line, exchange, &text, ErrorKind::HardwareError, patience)?;
+        let outcome = self.converse(&mut line, exchange, &text, ErrorKind::HardwareError, patience)?;
         let script = Arc::clone(&self.script);
         if let Some(query) = &script.error_query {
             self.ask_for_errors(&mut line, query, &text, patience)?;
@@ -279,7 +279,28 @@ impl Instrument {
         patience: &dyn Patience,
     ) -> Result<Scanned> {
         let text = self.print(line, exchange, value, patience)?;
-        self.say(line, exchange, &text, kind, patience)
+        self.converse(line, exchange, &text, kind, patience)
+    }
+
+    /// An exchange whose line is printed already, with what comes before and after it.
+    fn converse(
+        &mut self,
+        line: &mut Line,
+        exchange: &Exchange,
+        text: &[u8],
+        kind: ErrorKind,
+        patience: &dyn Patience,
+    ) -> Result<Scanned> {
+        let mut others = Vec::new();
+        for step in &exchange.first {
+            others.extend(self.speak(line, step, &Value::Unit, kind, patience)?.others);
+        }
+        let mut scanned = self.say(line, exchange, text, kind, patience)?;
+        for step in &exchange.then {
+            others.extend(self.speak(line, step, &Value::Unit, kind, patience)?.others);
+        }
+        scanned.others.extend(others);
+        Ok(scanned)
     }
 
     fn say(

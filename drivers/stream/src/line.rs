@@ -272,7 +272,7 @@ impl Line {
         }
         self.ready = None;
         self.discard(question.manner)?;
-        let bytes = [question.text, &question.manner.send_terminator].concat();
+        let bytes = [question.text, question.manner.send_terminator(question.turn)].concat();
         self.transport.send(&bytes).map_err(|error| self.break_up(error))
     }
 

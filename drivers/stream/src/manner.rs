@@ -26,6 +26,8 @@ pub(crate) struct Manner {
 /// What one exchange does in another way than the rest of its line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Turn {
+    /// What ends the line that is sent.
+    pub(crate) send_terminator: Option<Vec<u8>>,
     /// Where its reply ends.
     pub(crate) reply_end: Option<ReplyEnd>,
     /// How long its reply may take.
@@ -38,6 +40,7 @@ pub(crate) struct Turn {
 impl Turn {
     /// Nothing in another way.
     pub(crate) const NONE: Turn = Turn {
+        send_terminator: None,
         reply_end: None,
         reply_timeout: None,
         pause: None,
@@ -143,6 +146,11 @@ impl LengthField {
 }
 
 impl Manner {
+    /// What ends the line that an exchange sends.
+    pub(crate) fn send_terminator<'m>(&'m self, turn: &'m Turn) -> &'m [u8] {
+        turn.send_terminator.as_deref().unwrap_or(&self.send_terminator)
+    }
+
     /// Where the reply to an exchange ends.
     pub(crate) fn reply_end<'m>(&'m self, turn: &'m Turn) -> &'m ReplyEnd {
         turn.reply_end.as_ref().unwrap_or(&self.reply_end)

@@ -51,6 +51,10 @@ pub(crate) struct Exchange {
     pub(crate) bits: Vec<Bits>,
     /// What replies look like here that tell of an error, before those of the whole instrument.
     pub(crate) errors: Vec<Trouble>,
+    /// Exchanged before it, each time.
+    pub(crate) first: Vec<Exchange>,
+    /// Exchanged after it, each time.
+    pub(crate) then: Vec<Exchange>,
 }
 
 /// A parameter that is some bits of a whole number.
@@ -128,7 +132,11 @@ impl Script {
     /// has to be known for it, the exchange itself as often as it is repeated, the wait whether an earlier answer was
     /// meant, and the error query.
     pub(crate) fn longest_call(&self) -> Duration {
-        let time = |exchange: &Exchange| self.manner.reply_timeout(&exchange.turn) + self.manner.pause(&exchange.turn);
+        let one = |exchange: &Exchange| self.manner.reply_timeout(&exchange.turn) + self.manner.pause(&exchange.turn);
+        let time = |exchange: &Exchange| {
+            let steps = exchange.first.iter().chain(&exchange.then).map(one);
+            one(exchange) + steps.sum::<Duration>()
+        };
         let longest = self.exchanges().map(time).max().unwrap_or(self.manner.reply_timeout);
         let needs = self
             .exchanges()
@@ -187,7 +195,12 @@ impl Exchange {
 
     /// The other parameters whose values come with it.
     pub(crate) fn tells(&self) -> impl Iterator<Item = &str> {
-        let named = self.expect.iter().flat_map(Format::others);
+        let steps = self
+            .first
+            .iter()
+            .chain(&self.then)
+            .filter_map(|step| step.expect.as_ref());
+        let named = self.expect.iter().chain(steps).flat_map(Format::others);
         named.chain(self.bits.iter().map(|bits| bits.parameter.as_str()))
     }
 }

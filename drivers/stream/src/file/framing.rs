@@ -38,6 +38,7 @@ impl Reader<'_> {
             }
         };
         let manners = Manners {
+            send_terminator: None,
             terminator: None,
             length: line.reply_length,
             field: line.length_field.as_ref(),
@@ -90,8 +91,12 @@ impl Reader<'_> {
     /// What an exchange does in another way than the rest of its line. Where the reply is as long as what is expected, and
     /// no terminator can be trusted, the format says so; `None` if something is wrong.
     pub(super) fn turn(&mut self, path: &[&str], manners: &Manners<'_>, expect: Option<&mut Format>) -> Option<Turn> {
-        let said = self.said_end(path, manners)?;
-        let reply_end = match (expect, said) {
+        let said = self.said_end(path, manners);
+        let send_terminator = manners.send_terminator.map(|text| {
+            let path = [path, &["send_terminator"]].concat();
+            self.terminator(&path, text, false)
+        });
+        let reply_end = match (expect, said?) {
             (None, Some(_)) => {
                 let keys = ["reply_terminator", "reply_length", "length_field", "silence"];
                 let key = keys.into_iter().find(|key| self.exists(&[path, &[key]].concat()));
@@ -108,6 +113,10 @@ impl Reader<'_> {
             (Some(expect), None) => self.unsaid_end(path, expect)?,
         };
         Some(Turn {
+            send_terminator: match send_terminator {
+                Some(terminator) => Some(terminator?),
+                None => None,
+            },
             reply_end,
             reply_timeout: manners.timeout.map(Duration::from_secs_f64),
             pause: manners.pause.map(Duration::from_secs_f64),

@@ -63,12 +63,13 @@ impl Reader<'_> {
             Some(_) => (Role::Answer, &number),
             None => (Role::Telling, &PLAIN),
         };
-        let mut exchange = self.exchange(
+        let exchange = self.exchange(
             &path,
             (&entry.send, (Role::Question, Scope::of(&PLAIN))),
             (Some(&entry.expect), (role, Scope::of(own))),
             &entry.manners(),
-        )?;
+        );
+        let mut exchange = self.steps(&path, entry.steps(), exchange)?;
         exchange.bits = self.bits(&path, entry.bits.as_ref(), exchange.expect.as_ref())?;
         if exchange.tells().next().is_none() {
             let error = self.error(&["readings", name, "expect"], "no parameter gets its value from here");
@@ -165,12 +166,13 @@ impl Reader<'_> {
     fn read(&mut self, path: &[&str], entry: &ReadEntry, subject: &Subject) -> Option<Exchange> {
         let path = [path, &["read"]].concat();
         let subject = self.overridden(&path, entry.values.as_ref(), subject);
-        let mut exchange = self.exchange(
+        let exchange = self.exchange(
             &path,
             (&entry.send, (Role::Question, Scope::of(&subject))),
             (Some(&entry.expect), (Role::Answer, Scope::of(&subject))),
             &entry.manners(),
-        )?;
+        );
+        let mut exchange = self.steps(&path, entry.steps(), exchange)?;
         exchange.bits = self.bits(&path, entry.bits.as_ref(), exchange.expect.as_ref())?;
         Some(exchange)
     }
@@ -178,12 +180,13 @@ impl Reader<'_> {
     fn write(&mut self, path: &[&str], entry: &WriteEntry, subject: &Subject) -> Option<Exchange> {
         let path = [path, &["write"]].concat();
         let subject = self.overridden(&path, entry.values.as_ref(), subject);
-        self.exchange(
+        let exchange = self.exchange(
             &path,
             (&entry.send, (Role::Order, Scope::of(&subject))),
             (entry.expect.as_deref(), (Role::Echo, Scope::of(&subject))),
             &entry.manners(),
-        )
+        );
+        self.steps(&path, entry.steps(), exchange)
     }
 
     /// What only numbers have.

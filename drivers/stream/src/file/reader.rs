@@ -35,7 +35,7 @@ pub(super) struct Reader<'f> {
 }
 
 /// How lines end, and how characters become bytes.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Ends {
     pub(super) encoding: Encoding,
     pub(super) send: Vec<u8>,

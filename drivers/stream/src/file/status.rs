@@ -26,12 +26,13 @@ impl Reader<'_> {
         let read = match &entry.read {
             Some(read) => {
                 let subject = Subject::plain(self.kind_in(&read.expect));
-                Some(self.exchange(
+                let exchange = self.exchange(
                     &["status", "read"],
                     (&read.send, (Role::Question, Scope::of(&PLAIN))),
                     (Some(&read.expect), (Role::Answer, Scope::of(&subject))),
                     &read.manners(),
-                )?)
+                );
+                Some(self.steps(&["status", "read"], read.steps(), exchange)?)
             }
             None => None,
         };

@@ -52,6 +52,14 @@ impl Reader<'_> {
         (expect, (expect_role, expect_scope)): (Option<&str>, (Role, Scope<'_>)),
         manners: &Manners<'_>,
     ) -> Option<Exchange> {
+        let line = self.ends.clone();
+        if let Some(terminator) = manners.send_terminator {
+            self.ends.send = template::literal(terminator, line.encoding).unwrap_or_default();
+        }
+        if manners.has_end() {
+            let terminator = manners.terminator.unwrap_or_default();
+            self.ends.reply = template::literal(terminator, line.encoding).unwrap_or_default();
+        }
         let send = self.format(&[path, &["send"]].concat(), send, send_role, send_scope);
         let expect = match expect {
             None => Some(None),
@@ -60,6 +68,7 @@ impl Reader<'_> {
                 self.format(&path, expect, expect_role, expect_scope).map(Some)
             }
         };
+        self.ends = line;
         let mut expect = expect?;
         let turn = self.turn(path, manners, expect.as_mut());
         let errors = self.troubles(&[path, &["errors"]].concat(), manners.errors);
@@ -69,6 +78,27 @@ impl Reader<'_> {
             turn: turn?,
             bits: Vec::new(),
             errors: errors?,
+            first: Vec::new(),
+            then: Vec::new(),
+        })
+    }
+
+    /// Adds what is exchanged before and after an exchange.
+    pub(super) fn steps(&mut self, path: &[&str], steps: [&[Talk]; 2], exchange: Option<Exchange>) -> Option<Exchange> {
+        let mut read = |key: &str, talks: &[Talk]| {
+            let mut all = Some(Vec::new());
+            for (index, talk) in talks.iter().enumerate() {
+                let index = index.to_string();
+                let path = [path, &[key, index.as_str()]].concat();
+                collect(&mut all, self.talk(&path, talk, Scope::of(&PLAIN)));
+            }
+            all
+        };
+        let (first, then) = (read("first", steps[0]), read("then", steps[1]));
+        Some(Exchange {
+            first: first?,
+            then: then?,
+            ..exchange?
         })
     }
 
@@ -113,7 +143,8 @@ impl Reader<'_> {
             (&entry.send, (send_role, Scope::of(&given))),
             (entry.expect.as_deref(), (expect_role, Scope::of(&returned))),
             &entry.manners(),
-        )?;
+        );
+        let exchange = self.steps(&path, entry.steps(), exchange)?;
         if self.found.len() > before {
             return None;
         }

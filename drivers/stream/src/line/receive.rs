@@ -55,7 +55,10 @@ impl Line {
     /// # Errors
     /// If something else comes: then nobody knows what the instrument has heard.
     pub(super) fn echo(&mut self, question: &Question<'_>, limit: Limit, patience: &dyn Patience) -> Result<()> {
-        let ends = [reply_terminator(question), &question.manner.send_terminator];
+        let ends = [
+            reply_terminator(question),
+            question.manner.send_terminator(question.turn),
+        ];
         let mut quiet = limit.deadline;
         loop {
             match after_echo(&self.received, question.text, ends) {

@@ -15,6 +15,9 @@ pub(crate) struct NumberFormat {
     pub(crate) fill: Fill,
     /// Whether positive numbers have a sign, too.
     pub(crate) plus: bool,
+    /// Whether a negative number is its two's complement in as many digits as the width has; of hexadecimal, octal and
+    /// binary ones.
+    pub(crate) complement: bool,
 }
 
 /// What fills a number up to its width.
@@ -69,7 +72,18 @@ impl NumberFormat {
             width: 0,
             fill: Fill::Left,
             plus: false,
+            complement: false,
         }
+    }
+
+    /// One more than the greatest number that the width has digits for.
+    fn capacity(&self) -> i128 {
+        let bits = match self.radix {
+            Radix::Hexadecimal { .. } => 4,
+            Radix::Octal => 3,
+            Radix::Binary | Radix::Decimal | Radix::Float(_) => 1,
+        };
+        1 << (u32::from(self.width) * bits).min(100)
     }
 
     /// Whether it is for whole numbers only.
@@ -123,11 +137,19 @@ impl NumberFormat {
         // What is rounded to zero has no sign: instruments refuse `-0.00`.
         let mantissa = digits.split(['e', 'E']).next().unwrap_or_default();
         let is_zero = mantissa.bytes().all(|b| matches!(b, b'0' | b'.'));
-        self.pad(x < 0.0 && !is_zero, &digits)
+        // What is rounded up may be more than any computer takes for a number.
+        let is_finite = digits.parse().is_ok_and(f64::is_finite);
+        self.pad(x < 0.0 && !is_zero, &digits).filter(|_| is_finite)
     }
 
     /// Writes a whole number, to the last digit; `None` if it does not fit, or needs a sign where there is none.
     pub(crate) fn print_whole(&self, n: i128) -> Option<String> {
+        let half = self.capacity() / 2;
+        let n = match self.complement {
+            true if n < -half || n >= half => return None,
+            true if n < 0 => n + self.capacity(),
+            _ => n,
+        };
         let size = n.unsigned_abs();
         match self.radix {
             Radix::Float(FloatStyle::Fixed) => {
@@ -204,7 +226,11 @@ impl NumberFormat {
 
     /// The number that such characters are, if it is finite and not too great.
     pub(crate) fn parse(&self, text: &str) -> Option<Number> {
-        let whole = |radix| i128::from_str_radix(text, radix).ok().map(Number::Whole);
+        let whole = |radix| {
+            let n = i128::from_str_radix(text, radix).ok()?;
+            let is_negative = self.complement && n >= self.capacity() / 2;
+            Some(Number::Whole(if is_negative { n - self.capacity() } else { n }))
+        };
         match self.radix {
             Radix::Hexadecimal { .. } => whole(16),
             Radix::Octal => whole(8),

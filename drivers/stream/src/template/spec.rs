@@ -142,7 +142,7 @@ fn text(spec: &str) -> Option<TextFormat> {
     Some(TextFormat { width, right })
 }
 
-/// `[<|>][+][0][width][.precision](f|e|E|g|d|x|X|o|b)`
+/// `[<|>][+|-][0][width][.precision](f|e|E|g|d|x|X|o|b)`
 fn number(spec: &str) -> Option<NumberFormat> {
     let (spec, side) = match (spec.strip_prefix('<'), spec.strip_prefix('>')) {
         (Some(rest), _) => (rest, Fill::Right),
@@ -150,6 +150,7 @@ fn number(spec: &str) -> Option<NumberFormat> {
         (None, None) => (spec, Fill::Left),
     };
     let (spec, plus) = spec.strip_prefix('+').map_or((spec, false), |rest| (rest, true));
+    let (spec, complement) = spec.strip_prefix('-').map_or((spec, false), |rest| (rest, true));
     let (spec, zeros) = spec.strip_prefix('0').map_or((spec, false), |rest| (rest, true));
     let letter = spec.chars().last()?;
     let sizes = &spec[..spec.len() - letter.len_utf8()];
@@ -171,7 +172,12 @@ fn number(spec: &str) -> Option<NumberFormat> {
         ('b', None) if !plus => Radix::Binary,
         _ => return None,
     };
+    let has_complement = width > 0 && !matches!(letter, 'f' | 'e' | 'E' | 'g' | 'd');
+    if complement && (plus || !has_complement) {
+        return None;
+    }
     Some(NumberFormat {
+        complement,
         radix,
         precision,
         width,

@@ -97,6 +97,7 @@ fn values_are_printed_as_the_placeholder_says() {
             ("number", "{:.1e}", Value::Float(-2.5e-120)),
             ("number", "{:d}", Value::Float(2.6)),
             ("number", "{:d}", Value::Float(1e300)),
+            ("number", "{:.0e}", Value::Float(1.7e308)),
             ("number", "{:f}", Value::Float(f64::NAN)),
             ("int", "{:04d}", Value::Int(-7)),
             ("int", "{:X}", Value::Int(255)),
@@ -117,6 +118,7 @@ fn values_are_printed_as_the_placeholder_says() {
             {:.1e} of Float(-2.5e-120): `-2.5e-120`
             {:d} of Float(2.6): `3`
             {:d} of Float(1e300): error: 1e300 cannot be written as a whole number
+            {:.0e} of Float(1.7e308): error: 1.7e308 cannot be written as a number
             {:f} of Float(NaN): error: NaN cannot be written as a number
             {:04d} of Int(-7): `-007`
             {:X} of Int(255): `FF`

@@ -86,3 +86,70 @@ fn a_wrong_checksum_is_asked_again_and_never_a_value() {
     drop(lab);
     instrument.join().unwrap();
 }
+
+const GAUGE: &str = r#"
+[instrument]
+name = "Gauge"
+[line]
+terminator = "\r\n"
+reply_timeout = "3 s"
+[parameters.pressure]
+unit = "mbar"
+[parameters.pressure.read]
+first = [{ send = "PR1", expect = '\x06' }]
+send = '\x05'
+send_terminator = ""
+expect = "0,{:e}"
+errors = { "5,{_}" = { kind = "ReadFailed", text = "no sensor" } }
+[parameters.model]
+type = "text"
+read = { send = "INFO", expect = '{}\r\n{_}\r\n', reply_terminator = '> ' }
+[parameters.relay]
+type = "integer"
+read = { send = "R?", expect = "{:-04X}" }
+write = { send = "R={:-04X}", expect = '\x06', then = [{ send = '\x05', send_terminator = "", expect = "{_:d}" }] }
+"#;
+
+#[test]
+fn an_exchange_may_have_steps_and_ends_of_its_own() {
+    let bytes = |pairs: &[(&str, &str)]| {
+        let pairs = pairs
+            .iter()
+            .map(|(question, answer)| (question.as_bytes().to_vec(), answer.as_bytes().to_vec()));
+        pairs.collect()
+    };
+    let (mut lab, instrument) = raw_lab(
+        GAUGE,
+        json!({}),
+        bytes(&[
+            ("PR1\r\n", "\x06\r\n"),
+            ("\x05", "0,+1.2000E-03\r\n"),
+            ("PR1\r\n", "\x06\r\n"),
+            ("\x05", "5,+0.0000E+00\r\n"),
+            ("PR1\r\n", "\x15\r\n"),
+            ("INFO\r\n", "TPG 262\r\nversion 3\r\n> "),
+            ("R?\r\n", "FFFE\r\n"),
+            ("R=8000\r\n", "\x06\r\n"),
+            ("\x05", "0\r\n"),
+        ]),
+    );
+    let bench = &mut lab.bench;
+    assert_eq!(bench.read("pressure").unwrap(), Value::Float(0.0012));
+    assert_eq!(
+        told(bench.read("pressure")),
+        "ReadFailed: no sensor (sent `\\x05`, got the error `5,+0.0000E+00`)"
+    );
+    assert_eq!(
+        told(bench.read("pressure")),
+        "ReadFailed: sent `PR1`, expected `\\x06`, got `\\x15` (`\\x06` is missing at its start)"
+    );
+    assert_eq!(bench.read("model").unwrap(), Value::from("TPG 262"));
+    assert_eq!(bench.read("relay").unwrap(), Value::Int(-2));
+    bench.write("relay", -32768_i64).unwrap();
+    assert_eq!(
+        told(bench.write("relay", 32768_i64)),
+        "RangeError: 32768 cannot be written as a hexadecimal number of 4 characters"
+    );
+    drop(lab);
+    instrument.join().unwrap();
+}

@@ -10,6 +10,8 @@ use super::{Kind, LengthEntry, TroubleEntry};
 /// What an exchange says of itself that most leave to `[line]`.
 #[derive(Clone, Copy)]
 pub struct Manners<'e> {
+    /// `send_terminator`
+    pub send_terminator: Option<&'e str>,
     /// `reply_terminator`
     pub terminator: Option<&'e str>,
     /// `reply_length`
@@ -26,8 +28,37 @@ pub struct Manners<'e> {
     pub errors: &'e BTreeMap<String, TroubleEntry>,
 }
 
-/// A struct with what every exchange may say, after what this one says.
+impl Manners<'_> {
+    /// Whether it says where its reply ends.
+    pub fn has_end(&self) -> bool {
+        self.terminator.is_some() || self.length.is_some() || self.field.is_some() || self.silence.is_some()
+    }
+}
+
+/// A struct with what every exchange may say, after what this one says; and `with steps` before and after it.
 macro_rules! exchange {
+    ($(#[$about:meta])* with steps $name:ident { $($fields:tt)* }) => {
+        exchange! {
+            $(#[$about])*
+            $name {
+                $($fields)*
+                /// Lines that are exchanged before this, each time: `[{ send = "PR1", expect = "\x06" }]` for an
+                /// instrument that acknowledges what is wanted, and answers to a second line.
+                #[serde(default)]
+                pub first: Vec<Talk>,
+                /// Lines that are exchanged after this, each time.
+                #[serde(default)]
+                pub then: Vec<Talk>,
+            }
+        }
+
+        impl $name {
+            /// What is exchanged before and after it.
+            pub fn steps(&self) -> [&[Talk]; 2] {
+                [&self.first, &self.then]
+            }
+        }
+    };
     ($(#[$about:meta])* $name:ident { $($fields:tt)* }) => {
         $(#[$about])*
         #[derive(Debug, Deserialize, JsonSchema)]
@@ -40,6 +71,8 @@ macro_rules! exchange {
             /// Time that the instrument needs after this, before it hears the next line: `"200 ms"`.
             #[schemars(extend("unit" = "s"), range(min = 0, max = 60.0))]
             pub pause: Option<f64>,
+            /// What ends the line that is sent, where it is not what ends the others: `""` for nothing.
+            pub send_terminator: Option<String>,
             /// What ends the reply here, where it is not what ends the others.
             pub reply_terminator: Option<String>,
             /// The reply has so many bytes here, and no terminator.
@@ -60,6 +93,7 @@ macro_rules! exchange {
             /// What it says of itself that most leave to `[line]`.
             pub fn manners(&self) -> Manners<'_> {
                 Manners {
+                    send_terminator: self.send_terminator.as_deref(),
                     terminator: self.reply_terminator.as_deref(),
                     length: self.reply_length,
                     field: self.length_field.as_ref(),
@@ -75,15 +109,16 @@ macro_rules! exchange {
 
 exchange! {
     /// A question and what its answer looks like.
-    ReadEntry {
+    with steps ReadEntry {
         /// The question, without its terminator. `{name}` stands for the value of another parameter.
         pub send: String,
         /// What the answer looks like. `{}` stands for the value, `{:f}` for a number in decimal or exponential notation,
-        /// `{:d}` for a whole number, `{:x}` for a hexadecimal one (`{:o}` octal, `{:b}` binary), `{:s}` for text, `{:q}`
-        /// for text in quotes, `{_}` for anything of no interest, `{name:f}` for the value of another parameter. A width
-        /// is exact: `{:4d}{_:2}`. Numbers as bytes are `{:u8}`, `{:i16be}`, `{:u32le}`, `{:f32be}`, `{:4bcd}`; a
-        /// checksum is `{!crc16-modbus}` or, in characters, `{!sum8:02X}`. All other text has to come exactly so; a brace
-        /// is doubled.
+        /// `{:d}` for a whole number, `{:x}` for a hexadecimal one (`{:o}` octal, `{:b}` binary, `{:-4X}` with two's
+        /// complement for what is negative), `{:s}` for text, `{:q}` for text in quotes, `{_}` for anything of no
+        /// interest, `{name:f}` for the value of another parameter. A width is exact: `{:4d}{_:2}`. Numbers as bytes are
+        /// `{:u8}`, `{:i16be}`, `{:u32le}`, `{:f32be}`, `{:4bcd}`; a checksum is `{!crc16-modbus}` or, in characters,
+        /// `{!sum8:02X}`, of all before it or of what is between `{!start}` and `{!end}`. All other text has to come
+        /// exactly so; a brace is doubled.
         pub expect: String,
         /// What stands for the members of the enum here, where it is not the same as in `values`.
         pub values: Option<BTreeMap<String, String>>,
@@ -94,7 +129,7 @@ exchange! {
 
 exchange! {
     /// A question whose answer has the values of several parameters. It is asked once for all of them.
-    ReadingEntry {
+    with steps ReadingEntry {
         /// The question, without its terminator.
         pub send: String,
         /// What the answer looks like, with the names of the parameters in it: `"{voltage:f},{current:f},{_}"`.
@@ -107,7 +142,7 @@ exchange! {
 
 exchange! {
     /// A line with a value in it, and what comes back.
-    WriteEntry {
+    with steps WriteEntry {
         /// The line, with `{}` in the place of the value: `{:.2f}` for a number with two digits after the point, `{:.3e}`
         /// for an exponent, `{:d}` for a whole number, `{:04d}` for one with leading zeros, `{:x}` for a hexadecimal one,
         /// `{:s}` for text, `{:u16be}` for bytes; `{name:.2f}` for the value that another parameter has; `{!sum8:02X}` for
@@ -134,7 +169,7 @@ exchange! {
 
 exchange! {
     /// Something that the instrument can be told to do.
-    CommandEntry {
+    with steps CommandEntry {
         /// One sentence about it.
         pub doc: Option<String>,
         /// The line, without its terminator; `{}` stands for the argument, as in a `write`.
@@ -157,7 +192,7 @@ exchange! {
 
 exchange! {
     /// A question about the status.
-    Question {
+    with steps Question {
         /// The question, without its terminator.
         pub send: String,
         /// What the answer looks like, with `{}` or `{:d}` in the place that tells. `{name:f}` is the value of a parameter.

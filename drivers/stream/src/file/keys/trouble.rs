@@ -134,6 +134,7 @@ impl ErrorQueryEntry {
     pub fn manners(&self) -> Manners<'_> {
         static NONE: BTreeMap<String, TroubleEntry> = BTreeMap::new();
         Manners {
+            send_terminator: None,
             terminator: None,
             length: None,
             field: None,

@@ -303,3 +303,49 @@ read = { send = "D?", expect = "{:8s}", reply_timeout = "5 s", pause = "200 ms" 
         ]
     );
 }
+
+#[test]
+fn steps_that_are_none() {
+    check(
+        r#"
+[parameters.pressure]
+[parameters.pressure.read]
+first = [{ send = "PR1", expect = "{:d}" }, { send = "{x}" }]
+then = [{ send = "A{presure}\r\n", reply_length = 1 }]
+send = "\u0005"
+send_terminator = '\q'
+expect = "{:f}\r\n"
+reply_terminator = ""
+"#,
+        expect![[r#"
+            box.toml:9:36: error: no value is expected here
+               9 | first = [{ send = "PR1", expect = "{:d}" }, { send = "{x}" }]
+                 |                                    ^^^^
+                 = help: write `{_}` for what is of no interest, `{name:f}` for the value of a parameter
+            box.toml:9:55: error: there is no parameter `x`
+               9 | first = [{ send = "PR1", expect = "{:d}" }, { send = "{x}" }]
+                 |                                                       ^^^
+                 = help: did you mean `{:x}`?
+            box.toml:10:18: error: the terminator of the line stands in its text
+              10 | then = [{ send = "A{presure}\r\n", reply_length = 1 }]
+                 |                  ^^^^^^^^^^^^^^^^
+                 = help: leave it out: it is added to what is sent, and taken off what comes
+            box.toml:10:18: error: there is no parameter `presure`
+              10 | then = [{ send = "A{presure}\r\n", reply_length = 1 }]
+                 |                  ^^^^^^^^^^^^^^^^
+                 = help: did you mean `pressure`?
+            box.toml:10:36: error: where the reply ends is said, but no reply is expected
+              10 | then = [{ send = "A{presure}\r\n", reply_length = 1 }]
+                 |                                    ^^^^^^^^^^^^
+                 = help: add `expect`
+            box.toml:12:20: error: unknown escape `\q`
+              12 | send_terminator = '\q'
+                 |                    ^^
+                 = help: escapes: `\r` `\n` `\t` `\e` `\0` `\xHH` and `\\` for a backslash
+            box.toml:14:20: error: a reply has to end with something
+              14 | reply_terminator = ""
+                 |                    ^^
+                 = help: most instruments end their lines with "\r\n", "\n" or "\r"; for those that do not, see `reply_length`, `length_field` and `silence`
+        "#]],
+    );
+}
