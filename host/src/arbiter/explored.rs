@@ -129,7 +129,9 @@ fn l11_a_lock_follows_the_end_of_the_calls_that_were_in_its_way() {
                         device: "stage".into(),
                         member: "p".into(),
                     };
-                    if let Ok(permit) = arbiter.permit_write(&ana, 0, 0, what, Time::from_nanoseconds(1)) {
+                    if let Ok(permit) =
+                        arbiter.permit_call(&ana, arbiter.write_set(0, 0), what, Time::from_nanoseconds(1))
+                    {
                         inside.visit();
                         drop(permit);
                     }

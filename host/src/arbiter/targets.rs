@@ -292,6 +292,14 @@ impl Targets {
         &self.devices[device].commands[command]
     }
 
+    /// Whether a call of a composite may act on a set: its members, and theirs, are all of it.
+    pub(super) fn reaches(&self, composite: usize, set: &TargetSet) -> bool {
+        let members = &self.devices[composite].members;
+        set.items()
+            .iter()
+            .all(|item| members.iter().any(|member| member.covers(*item)))
+    }
+
     pub(super) fn stops_on_disconnect(&self, device: usize) -> bool {
         self.devices[device].targets.stop_on_disconnect
     }

@@ -252,23 +252,32 @@ impl Executor {
         caller: &Caller,
         now: Time,
     ) -> Result<(), Refusal> {
-        if caller.chain.as_ref().is_some_and(|chain| chain.holds) {
-            return Ok(());
-        }
+        let arbiter = self.arbiter();
+        let set = match action {
+            Action::Write { parameter, .. } | Action::Zero { parameter, .. } => {
+                arbiter.write_set(device.place(), *parameter)
+            }
+            Action::Run { command, .. } => arbiter.command_set(device.place(), *command),
+            _ => return Ok(()),
+        };
         let label = &call.core().label;
+        if let Some(chain) = &caller.chain {
+            if !arbiter.reaches(chain.device.place(), set) {
+                return Err(Refusal::NotAMember {
+                    path: label.path(),
+                    device: chain.device.name().to_string(),
+                });
+            }
+            if chain.holds {
+                return Ok(());
+            }
+        }
         let what = Doing {
             verb: label.verb,
             device: Arc::clone(&label.device),
             member: Arc::clone(&label.member),
         };
-        let (arbiter, owner, place) = (self.arbiter(), &caller.owner, device.place());
-        let permit = match action {
-            Action::Write { parameter, .. } | Action::Zero { parameter, .. } => {
-                arbiter.permit_write(owner, place, *parameter, what, now)?
-            }
-            Action::Run { command, .. } => arbiter.permit_command(owner, place, *command, what, now)?,
-            _ => return Ok(()),
-        };
+        let permit = arbiter.permit_call(&caller.owner, set, what, now)?;
         call.core().keep(permit);
         Ok(())
     }

@@ -3,9 +3,19 @@
 use std::future::IntoFuture;
 
 use baton_host::arbiter::InTheWay;
-use baton_tests::lab::{done, lab, number};
+use baton_tests::lab::{done, failure, lab, number};
 
 use crate::runner::{LAB, LONG, beside, granted, locked, waits};
+
+const HAND: &str = r#"
+    [devices.hand]
+    driver = "puppet"
+    type = "hand"
+    options.motor = "stage"
+    [devices.lone]
+    driver = "puppet"
+    type = "hand"
+"#;
 
 #[test]
 fn l1_a_lock_on_a_composite_is_one_on_its_members() {
@@ -69,6 +79,46 @@ fn c7_what_moves_for_one_is_not_moved_for_another() {
         moving.await.unwrap();
         ana.set("left", 0.0).unwrap().await.unwrap();
     });
+}
+
+#[test]
+fn c7_a_call_moves_what_its_options_name_and_no_more_of_it() {
+    let lab = lab(&format!("{LAB}\n{HAND}"));
+    let (ana, bob) = (lab.owner("ana"), lab.owner("bob"));
+    let held = ana.lock("stage.velocity").blocking().unwrap();
+    // It is made of the stage's position alone, so the lock is none of its business …
+    done(bob.call("hand.poke", "stage.position"));
+    // … and the velocity out of its reach, whoever has it.
+    drop(held);
+    let failed = failure(bob.call("hand.poke", "stage.velocity"));
+    let text = failed.to_string();
+    assert!(
+        text.ends_with("stage.velocity is not a member of hand: its options do not name it"),
+        "{text}"
+    );
+    let held = ana.lock("stage.position").blocking().unwrap();
+    locked(bob.call("hand.poke", "stage.position").unwrap_err());
+    drop(held);
+}
+
+#[test]
+fn l5_a_command_is_kept_off_by_a_lock_on_what_it_touches() {
+    let lab = lab(&format!("{LAB}\n{HAND}"));
+    let (ana, bob) = (lab.owner("ana"), lab.owner("bob"));
+    let held = ana.lock("hand.reach").blocking().unwrap();
+    locked(bob.call("hand.babble", ()).unwrap_err());
+    drop(held);
+    let lamp = ana.lock("stage").blocking().unwrap();
+    // Whatever a command of a composite touches of its own, it may reach for the members.
+    locked(bob.call("hand.glance", ()).unwrap_err());
+    drop(lamp);
+    let lone = ana.lock("lone.reach").blocking().unwrap();
+    done(bob.call("lone.glance", ()));
+    locked(bob.call("lone.babble", ()).unwrap_err());
+    drop(lone);
+    let lone = ana.lock("lone.lamp").blocking().unwrap();
+    locked(bob.call("lone.glance", ()).unwrap_err());
+    drop(lone);
 }
 
 #[test]

@@ -20,42 +20,42 @@ pub struct Permit {
 }
 
 impl Arbiter {
-    /// The permit of a write. `now` is when it was asked for.
+    /// The permit of a write or command that holds these, from [`write_set`](Self::write_set) or
+    /// [`command_set`](Self::command_set). `now` is when it was asked for.
     ///
     /// # Errors
     /// [`Refusal::Locked`], [`Refusal::Broken`] or [`Refusal::Protected`]: somebody else has its target, or is about to.
-    pub fn permit_write(
+    pub fn permit_call(
         self: &Arc<Self>,
         owner: &OwnerId,
-        device: usize,
-        parameter: usize,
-        what: Doing,
-        now: Time,
-    ) -> Result<Permit, Refusal> {
-        self.permit(owner, self.targets.write(device, parameter), what, now, false)
-    }
-
-    /// The permit of a command (L5).
-    ///
-    /// # Errors
-    /// As [`permit_write`](Self::permit_write).
-    pub fn permit_command(
-        self: &Arc<Self>,
-        owner: &OwnerId,
-        device: usize,
-        command: usize,
+        set: &TargetSet,
         what: Doing,
         now: Time,
     ) -> Result<Permit, Refusal> {
         let recovery = *what.member == *"clear_errors";
-        self.permit(owner, self.targets.command(device, command), what, now, recovery)
+        self.permit(owner, set, what, now, recovery)
+    }
+
+    /// What a write holds while it runs.
+    pub fn write_set(&self, device: usize, parameter: usize) -> &TargetSet {
+        self.targets.write(device, parameter)
+    }
+
+    /// What a command holds while it runs (L5).
+    pub fn command_set(&self, device: usize, command: usize) -> &TargetSet {
+        self.targets.command(device, command)
+    }
+
+    /// Whether a call of a composite may act on a set, which it then holds: its members, and theirs, are all of it (C7).
+    pub fn reaches(&self, composite: usize, set: &TargetSet) -> bool {
+        self.targets.reaches(composite, set)
     }
 
     /// The permit of what changes a target without calling its driver: user limits, poll interval, the host's error.
     /// `recovery` is not kept from what is protected (L10).
     ///
     /// # Errors
-    /// As [`permit_write`](Self::permit_write).
+    /// As [`permit_call`](Self::permit_call).
     pub fn permit_change(
         self: &Arc<Self>,
         owner: &OwnerId,

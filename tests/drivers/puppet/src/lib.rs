@@ -76,6 +76,13 @@ impl Device for Hand {
         t.command("peek")
             .doc("Reads any parameter of the lab, if it may")
             .run(|_: &mut Hand, path: String, cx: &Context<'_>| cx.get::<f64>(&ParameterRef::new(path)));
+        t.command("poke")
+            .doc("Writes 1 to any parameter of the lab, if it may")
+            .run(|_: &mut Hand, path: String, cx: &Context<'_>| cx.set(&ParameterRef::new(path), 1.0).map(drop));
+        t.command("glance")
+            .doc("Says that it touches its lamp only")
+            .touches(["lamp"])
+            .run(|_: &mut Hand, _: &Context<'_>| Ok(()));
         t.command("babble")
             .doc("Returns no number")
             .run(|_: &mut Hand, _: &Context<'_>| Ok(f64::NAN));
