@@ -9,6 +9,7 @@
 mod calls;
 mod exchange;
 mod flight;
+mod locks;
 mod measure;
 mod secop;
 mod start;
@@ -24,6 +25,7 @@ fn main() {
     let mut report = Report::new(only, quick);
     calls::measure(&mut report);
     flight::measure(&mut report);
+    locks::measure(&mut report);
     exchange::measure(&mut report);
     secop::measure(&mut report);
     start::measure(&mut report);

@@ -4,7 +4,7 @@ mod exhaustive;
 mod histories;
 mod model;
 
-use std::sync::Arc;
+use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
 
 use super::{Answer, Doing, Effects, Hold, Key, Request, Table};
 use crate::{
@@ -24,7 +24,11 @@ struct Real {
     grants: Vec<(usize, Set, Key)>,
     waits: Vec<(usize, Set, Key)>,
     holds: Vec<(usize, Set, Key)>,
+    sets: Known,
 }
+
+/// Sets that were made before.
+type Known = Rc<RefCell<HashMap<Set, TargetSet>>>;
 
 /// What became of a request, in both.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
@@ -54,18 +58,28 @@ fn world(devices: usize) -> Arc<Targets> {
 }
 
 impl Real {
-    fn new(targets: &Arc<Targets>, owners: &[OwnerId]) -> Real {
+    fn new(targets: &Arc<Targets>, owners: &[OwnerId], sets: &Known) -> Real {
         Real {
             table: Table::new(Arc::clone(targets)),
             owners: owners.to_vec(),
             grants: Vec::new(),
             waits: Vec::new(),
             holds: Vec::new(),
+            sets: Rc::clone(sets),
         }
     }
 
     /// A set of the model as the table knows it; one of everything is the composite.
     fn set(&self, set: &Set) -> TargetSet {
+        if let Some(known) = self.sets.borrow().get(set) {
+            return known.clone();
+        }
+        let new = self.new_set(set);
+        self.sets.borrow_mut().insert(set.clone(), new.clone());
+        new
+    }
+
+    fn new_set(&self, set: &Set) -> TargetSet {
         let named = set.iter().enumerate().flat_map(|(device, scope)| match scope {
             Scope::None => vec![],
             Scope::Whole => vec![Target::device(device)],

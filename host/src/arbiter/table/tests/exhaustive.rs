@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use super::{Model, OwnerId, Real, Scope, Set, model::overlap, world};
+use super::{Known, Model, OwnerId, Real, Scope, Set, model::overlap, world};
 
 const OWNERS: usize = 3;
 
@@ -49,12 +49,12 @@ fn sets(most: usize) -> Vec<Set> {
 impl Search {
     /// Goes through everything, and says how many states there are.
     fn run(&self) -> usize {
-        let targets = world(2);
+        let (targets, sets) = (world(2), Known::default());
         let owners: Vec<_> = (0..OWNERS).map(|index| OwnerId::new(format!("o{index}"))).collect();
         let mut seen = HashSet::from([canonical(&Model::default())]);
         let mut open = vec![Model::default()];
         while let Some(state) = open.pop() {
-            let build = || build(&targets, &owners, &state);
+            let build = || build(&targets, &owners, &sets, &state);
             self.events(&state, &mut |event| {
                 let (mut real, mut model) = (build(), state.clone());
                 event(&mut real, &mut model);
@@ -114,8 +114,8 @@ impl Search {
 }
 
 /// A table in this state.
-fn build(targets: &std::sync::Arc<super::Targets>, owners: &[OwnerId], state: &Model) -> Real {
-    let mut real = Real::new(targets, owners);
+fn build(targets: &std::sync::Arc<super::Targets>, owners: &[OwnerId], sets: &Known, state: &Model) -> Real {
+    let mut real = Real::new(targets, owners, sets);
     for (owner, set) in &state.grants {
         let wish = real.wish(*owner, set);
         let key = real.table.grant(wish, &mut super::Effects::at(super::NOW));

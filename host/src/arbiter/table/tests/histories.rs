@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Model, OwnerId, Real, Scope, Set, world};
+use super::{Known, Model, OwnerId, Real, Scope, Set, world};
 
 const OWNERS: usize = 5;
 const DEVICES: usize = 4;
@@ -90,7 +90,7 @@ proptest! {
     #[test]
     fn l_no_history_breaks_a_promise(events in proptest::collection::vec(event(), 1..400)) {
         let owners: Vec<_> = (0..OWNERS).map(|index| OwnerId::new(format!("o{index}"))).collect();
-        let (mut real, mut model) = (Real::new(&world(DEVICES), &owners), Model::default());
+        let (mut real, mut model) = (Real::new(&world(DEVICES), &owners, &Known::default()), Model::default());
         for event in &events {
             apply(&mut real, &mut model, event);
         }
