@@ -348,10 +348,7 @@ impl Arbiter {
     fn granted(&self, state: &mut State, ticket: Key, grant: Key) {
         let lease = state.tickets.get(ticket).and_then(|ticket| ticket.lease);
         self.lease(state, grant, lease);
-        if let Some(grant) = state.table.grant_at(grant) {
-            let (owner, set, note) = (grant.owner.clone(), grant.set.clone(), grant.note.clone());
-            self.note(state, Happened::Acquired, &owner, &set, note);
-        }
+        self.note_grant(state, Happened::Acquired, grant);
     }
 
     /// Lets a grant end by itself after so long, or no longer. `false` if it has ended.

@@ -59,6 +59,8 @@ pub(super) struct Table {
     /// Owners whose waits may overtake: they have a grant, or several waits.
     special: Vec<u64>,
     arrivals: u64,
+    /// With so many owners, those that have nothing are forgotten.
+    sweep_at: usize,
 }
 
 /// Somebody's wish to have a set, whole or not at all.
@@ -176,8 +178,8 @@ pub(super) enum Answer {
     Granted(Key),
     Waiting(Key),
     /// It does not wait, and somebody is in its way.
-    Refused(Blocker),
-    Deadlock(Vec<Link>),
+    Refused(Blocker, Request),
+    Deadlock(Vec<Link>, Request),
 }
 
 impl Table {
@@ -192,6 +194,7 @@ impl Table {
             owners: HashMap::default(),
             special: Vec::new(),
             arrivals: 0,
+            sweep_at: 64,
         }
     }
 
@@ -200,14 +203,16 @@ impl Table {
         let owner = request.owner.number();
         let Some(blocker) = self.blocker(owner, request.set.items(), u64::MAX) else {
             let key = self.grant(request, effects);
-            self.settle(&mut Vec::new(), effects);
+            if !self.waits.is_empty() {
+                self.settle(&mut Vec::new(), effects);
+            }
             return Answer::Granted(key);
         };
         if let Some(cycle) = self.cycle(&request.owner, request.set.items()) {
-            return Answer::Deadlock(cycle);
+            return Answer::Deadlock(cycle, request);
         }
         if !patient {
-            return Answer::Refused(blocker);
+            return Answer::Refused(blocker, request);
         }
         let key = self.enqueue(request);
         // Whoever waits behind somebody who waits for this owner may overtake that one now.
@@ -350,31 +355,39 @@ impl Table {
         self.arrivals += 1;
         let key = self.grants.insert(Grant {
             owner,
-            set: set.clone(),
+            set,
             note,
             since: effects.now,
             lease: None,
             arrival: self.arrivals,
             broken: Vec::new(),
         });
-        self.claim(key, number, &set);
+        self.claim(key);
         self.having(number, |having| having.grants += 1);
-        self.refuse_cycles_of(number, effects);
+        if !self.waits.is_empty() {
+            self.refuse_cycles_of(number, effects);
+        }
         key
     }
 
-    fn claim(&mut self, grant: Key, owner: u64, set: &TargetSet) {
-        for &target in set.items() {
-            let node = &mut self.nodes[target.device_index()];
+    /// Lets a grant have its set.
+    fn claim(&mut self, key: Key) {
+        let Table { grants, nodes, .. } = self;
+        let grant = &grants[key];
+        let owner = grant.owner.number();
+        for &target in grant.set.items() {
+            let node = &mut nodes[target.device_index()];
             node.grants.push(Claim {
                 target,
                 owner,
-                key: grant,
+                key,
                 alone: false,
             });
             // Locked anew (L9).
-            node.broken
-                .retain(|broken| !(broken.owner == owner && target.covers(broken.target)));
+            if !node.broken.is_empty() {
+                node.broken
+                    .retain(|broken| !(broken.owner == owner && target.covers(broken.target)));
+            }
         }
     }
 
@@ -387,11 +400,9 @@ impl Table {
 
     /// Gives a grant another set.
     fn reshape(&mut self, grant: Key, set: TargetSet) {
-        let record = &mut self.grants[grant];
-        let owner = record.owner.number();
-        let before = std::mem::replace(&mut record.set, set.clone());
+        let before = std::mem::replace(&mut self.grants[grant].set, set);
         self.disclaim(grant, &before);
-        self.claim(grant, owner, &set);
+        self.claim(grant);
     }
 
     fn remove_grant(&mut self, key: Key) -> Option<Grant> {
@@ -456,9 +467,16 @@ impl Table {
                 false => self.special.retain(|other| *other != owner),
             }
         }
-        if grants == 0 && waits == 0 {
-            self.owners.remove(&owner);
+        if self.owners.len() > self.sweep_at {
+            self.sweep();
         }
+    }
+
+    /// Forgets owners that have nothing. Most of them come back for more, so that is done once in a while.
+    fn sweep(&mut self) {
+        self.owners
+            .retain(|_, having| having.grants > 0 || !having.waits.is_empty());
+        self.sweep_at = 2 * self.owners.len() + 64;
     }
 
     /// An owner has been granted something: those of its other waits that wait for each other now, over that, are refused.

@@ -145,28 +145,30 @@ tuples!(A B C D E F G H);
 /// Without [`wait`](Self::wait) it is granted or refused at once.
 #[must_use = "a lock is asked for when this is awaited"]
 pub struct LockRequest {
-    arbiter: Arc<Arbiter>,
-    owner: OwnerId,
-    set: Result<TargetSet, Refusal>,
-    terms: Terms,
+    asking: Result<Asking, Refusal>,
 }
 
 impl LockRequest {
     /// Says why, to whoever is kept off meanwhile.
-    pub fn note(mut self, note: impl AsRef<str>) -> Self {
-        self.terms.note = Some(note.as_ref().into()).filter(|note: &Arc<str>| !note.is_empty());
-        self
+    pub fn note(self, note: impl AsRef<str>) -> Self {
+        let note = Some(note.as_ref()).filter(|note| !note.is_empty()).map(Arc::from);
+        self.on(|terms| terms.note = note)
     }
 
     /// Waits so long, on the lab's clock; for ever with [`Duration::MAX`].
-    pub fn wait(mut self, wait: Duration) -> Self {
-        self.terms.wait = wait;
-        self
+    pub fn wait(self, wait: Duration) -> Self {
+        self.on(|terms| terms.wait = wait)
     }
 
     /// Lets the lock end by itself so long after it was granted (L6).
-    pub fn lease(mut self, lease: Duration) -> Self {
-        self.terms.lease = Some(lease);
+    pub fn lease(self, lease: Duration) -> Self {
+        self.on(|terms| terms.lease = Some(lease))
+    }
+
+    fn on(mut self, change: impl FnOnce(&mut Terms)) -> Self {
+        if let Some(terms) = self.asking.as_mut().ok().and_then(Asking::terms) {
+            change(terms);
+        }
         self
     }
 
@@ -175,11 +177,7 @@ impl LockRequest {
     /// # Errors
     /// As [`Owner::lock`]. Inline, what is not free when the wait ends is [`Refusal::WouldDeadlock`] (I4).
     pub fn blocking(self) -> Result<Held, Refusal> {
-        self.ask()?.wait()
-    }
-
-    fn ask(self) -> Result<Asking, Refusal> {
-        Ok(self.arbiter.ask(&self.owner, self.set?, self.terms))
+        self.asking?.wait()
     }
 }
 
@@ -189,7 +187,7 @@ impl IntoFuture for LockRequest {
 
     fn into_future(self) -> Locking {
         Locking {
-            asking: self.ask().map_err(Some),
+            asking: self.asking.map_err(Some),
         }
     }
 }
@@ -240,11 +238,9 @@ impl Owner {
     /// # Cancel safety
     /// Dropping what is awaited withdraws the request; nothing is held.
     pub fn lock(&self, targets: impl Targets) -> LockRequest {
+        let set = targets.set(&self.lab);
         LockRequest {
-            arbiter: Arc::clone(self.lab.arbiter()),
-            owner: self.id.clone(),
-            set: targets.set(&self.lab),
-            terms: Terms::default(),
+            asking: set.map(|set| self.lab.arbiter().ask(&self.id, set, Terms::default())),
         }
     }
 

@@ -41,7 +41,7 @@ pub struct Asking {
 
 pub(super) enum Stage {
     New(OwnerId, TargetSet, Terms),
-    Waiting(Key, TargetSet),
+    Waiting(Key),
     Over,
 }
 
@@ -91,12 +91,10 @@ impl Arbiter {
             true => self.ticket(&mut state, &terms, now),
             false => NOBODY,
         };
-        let (wanted, asker) = (set.clone(), owner.clone());
-        let note = terms.note;
         let request = Request {
             owner,
             set,
-            note: note.clone(),
+            note: terms.note,
             time: now,
             ticket,
         };
@@ -105,18 +103,19 @@ impl Arbiter {
         let alarm = self.settle_terms(&mut state, &answer, ticket, terms.lease, patient);
         let asked = match answer {
             Answer::Granted(grant) => {
-                self.note(&mut state, Happened::Acquired, &asker, &wanted, note);
+                self.note_grant(&mut state, Happened::Acquired, grant);
                 Ok(Asked::Granted(grant))
             }
             // It may have been granted meanwhile, over somebody who waits for this owner.
             Answer::Waiting(wait) => {
-                if state.table.wait_at(wait).is_some() {
-                    self.note(&mut state, Happened::Waiting, &asker, &wanted, note);
+                if let Some(request) = state.table.wait_at(wait).map(|wait| wait.request.clone()) {
+                    let Request { owner, set, note, .. } = request;
+                    self.note(&mut state, Happened::Waiting, &owner, &set, note);
                 }
                 Ok(Asked::Waiting(ticket))
             }
-            Answer::Refused(blocker) => Err(self.explain(&state, blocker, &wanted, now, Duration::ZERO)),
-            Answer::Deadlock(cycle) => Err(self.deadlock(&wanted, &cycle)),
+            Answer::Refused(blocker, request) => Err(self.explain(&state, blocker, &request.set, now, Duration::ZERO)),
+            Answer::Deadlock(cycle, request) => Err(self.deadlock(&request.set, &cycle)),
         };
         let after = Aftermath {
             alarm,
@@ -228,18 +227,18 @@ impl Asking {
     /// Asks, if that has not been done, and waits no longer than it takes to decide. The answer, if there is one.
     pub(crate) fn look(&mut self, cx: Option<&Context<'_>>) -> Poll<Result<Held, Refusal>> {
         let outcome = match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::New(owner, set, terms) => match self.arbiter.begin(owner, set.clone(), terms) {
+            Stage::New(owner, set, terms) => match self.arbiter.begin(owner, set, terms) {
                 Ok(Asked::Granted(grant)) => Poll::Ready(Ok(grant)),
                 Err(refusal) => Poll::Ready(Err(refusal)),
                 Ok(Asked::Waiting(ticket)) => {
-                    self.stage = Stage::Waiting(ticket, set);
+                    self.stage = Stage::Waiting(ticket);
                     return self.look(cx);
                 }
             },
-            Stage::Waiting(ticket, set) => {
+            Stage::Waiting(ticket) => {
                 let outcome = self.arbiter.fetch(ticket, cx);
                 if outcome.is_pending() {
-                    self.stage = Stage::Waiting(ticket, set);
+                    self.stage = Stage::Waiting(ticket);
                 }
                 outcome
             }
@@ -251,15 +250,27 @@ impl Asking {
     /// When its patience ends; `None` if it does not wait, or for ever.
     pub(crate) fn until(&self) -> Option<Time> {
         match &self.stage {
-            Stage::Waiting(ticket, _) => self.arbiter.lock().tickets[*ticket].until,
+            Stage::Waiting(ticket) => self.arbiter.lock().tickets[*ticket].until,
             _ => None,
         }
     }
 
-    /// What it waits for; `None` if it does not.
-    pub(crate) fn wants(&self) -> Option<&TargetSet> {
-        match &self.stage {
-            Stage::Waiting(_, set) => Some(set),
+    /// What it waits for, by name; nothing if it does not.
+    pub(super) fn path(&self) -> String {
+        let Stage::Waiting(ticket) = self.stage else {
+            return String::new();
+        };
+        let state = self.arbiter.lock();
+        let wait = state.tickets.get(ticket).and_then(|ticket| ticket.wait);
+        let wait = wait.and_then(|wait| state.table.wait_at(wait));
+        wait.map(|wait| self.arbiter.names(&wait.request.set).join(", "))
+            .unwrap_or_default()
+    }
+
+    /// On what terms it is asked for.
+    pub(crate) fn terms(&mut self) -> Option<&mut Terms> {
+        match &mut self.stage {
+            Stage::New(_, _, terms) => Some(terms),
             _ => None,
         }
     }
@@ -275,7 +286,7 @@ impl Future for Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        if let Stage::Waiting(ticket, _) = &self.stage {
+        if let Stage::Waiting(ticket) = &self.stage {
             self.arbiter.forget(*ticket);
         }
     }

@@ -45,12 +45,6 @@ impl Asking {
             (None, false) => block_on(&arbiter, until, &mut self),
         }
     }
-
-    fn path(&self) -> String {
-        self.wants()
-            .map(|set| self.arbiter.names(set).join(", "))
-            .unwrap_or_default()
-    }
 }
 
 impl Release {

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Arbiter, State, TargetSet};
+use super::{Arbiter, Key, State, TargetSet};
 use crate::{clock::Time, owner::OwnerId};
 
 /// Something that happened to a lock, or to write protection.
@@ -114,6 +114,17 @@ impl Arbiter {
             devices: set.devices(),
             note,
         });
+    }
+
+    /// Notes what happened to a grant that is there.
+    pub(super) fn note_grant(&self, state: &mut State, what: Happened, grant: Key) {
+        if state.log.observers.is_empty() {
+            return;
+        }
+        if let Some(grant) = state.table.grant_at(grant) {
+            let (owner, set, note) = (grant.owner.clone(), grant.set.clone(), grant.note.clone());
+            self.note(state, what, &owner, &set, note);
+        }
     }
 
     /// Tells what was noted, unless somebody else is about it.

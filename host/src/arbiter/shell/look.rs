@@ -8,7 +8,7 @@ use crate::failure::Refusal;
 impl Asking {
     /// Who is in the way, told as a refusal after `waited`; `None` if it does not wait.
     pub(crate) fn in_the_way(&self, waited: Duration) -> Option<Refusal> {
-        let Stage::Waiting(ticket, _) = &self.stage else {
+        let Stage::Waiting(ticket) = &self.stage else {
             return None;
         };
         let state = self.arbiter.lock();

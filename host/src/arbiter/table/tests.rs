@@ -115,8 +115,8 @@ impl Real {
                 self.waits.push((owner, set.clone(), key));
                 Outcome::Waiting
             }
-            Answer::Refused(_) => Outcome::Refused,
-            Answer::Deadlock(cycle) => {
+            Answer::Refused(..) => Outcome::Refused,
+            Answer::Deadlock(cycle, _) => {
                 self.check_cycle(owner, &cycle);
                 Outcome::Deadlock
             }
@@ -230,8 +230,9 @@ impl Real {
     }
 
     /// Nothing is left of anything.
-    fn assert_empty(&self) {
-        let table = &self.table;
+    fn assert_empty(&mut self) {
+        let table = &mut self.table;
+        table.sweep();
         assert!(table.grants.is_empty() && table.waits.is_empty() && table.holds.is_empty());
         assert!(table.owners.is_empty() && table.special.is_empty());
         for node in &table.nodes {
