@@ -3,6 +3,8 @@
 mod child;
 mod waiting;
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,10 +16,13 @@ use child::Child;
 use crate::cli::args::Lock;
 use crate::cli::client::{Client, Membership};
 use crate::cli::failure::Failure;
+use crate::cli::format::shortened;
 use crate::cli::interrupt;
 use crate::cli::output::Output;
 use crate::owner::Identity;
 
+/// The most that others see of the command.
+const PROGRAM_CHARS: usize = 40;
 /// How long the host may take to say that it has the lock back.
 const UNLOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -83,11 +88,13 @@ pub(super) fn run(
 
 /// What others see: the command, by its words.
 fn program(lock: &Lock) -> String {
-    let words: Vec<_> = lock.command.iter().map(|word| word.to_string_lossy()).collect();
-    match words.is_empty() {
-        true => "baton lock".to_owned(),
-        false => crate::cli::format::shortened(&words.join(" "), 60),
-    }
+    let Some((program, arguments)) = lock.command.split_first() else {
+        return "baton lock".to_owned();
+    };
+    let program = Path::new(program).file_name().unwrap_or(program.as_os_str());
+    let words = [program].into_iter().chain(arguments.iter().map(OsString::as_os_str));
+    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    shortened(&words.join(" "), PROGRAM_CHARS)
 }
 
 impl Locking<'_> {

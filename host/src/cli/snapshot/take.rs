@@ -7,6 +7,7 @@ use super::{Entry, Section, Snapshot, Stored};
 use crate::cli::{
     client::{Client, Datainfo, Device, Node, Parameter, Pending, REPLY_TIMEOUT, Reading},
     failure::Failure,
+    readings::LOCKED_BY,
 };
 
 /// So many requests are on their way at a time.
@@ -102,8 +103,8 @@ impl<'a> Request<'a> {
 /// Whether a parameter is of the device itself, and not something that the protocol says about it.
 fn is_own(device: &Device, parameter: &Parameter) -> bool {
     let wire = parameter.wire.as_str();
-    let about =
-        ["status", "target", "pollinterval"].contains(&wire) || wire.ends_with("_limits") && is_about(device, wire);
+    let about = ["status", "target", "pollinterval", LOCKED_BY].contains(&wire)
+        || wire.ends_with("_limits") && is_about(device, wire);
     // A device without a main parameter shows its status there.
     let status = wire == "value" && device.driver.is_some() && !parameter.properties.contains_key("_name");
     !about && !status
