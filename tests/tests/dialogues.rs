@@ -85,7 +85,7 @@ const PLAIN: &str = "\
 name = \"A\"
 [line]
 terminator = \"\\n\"
-reply_timeout = \"200 ms\"
+reply_timeout = \"10 s\"
 [parameters.level]
 unit = \"V\"
 limits = [0, 10]
@@ -153,7 +153,7 @@ fn the_first_difference_is_told() {
 #[test]
 fn what_comes_late_is_not_taken_for_the_next_answer() {
     check(
-        PLAIN,
+        &PLAIN.replace("10 s", "500 ms"),
         "read level\n-> L?\\n\n! TimeoutError\n<- 1.5\\n\nread level\n-> L?\\n\n<- 2.5\\n\n= 2.5 V\n",
         expect!["2 actions, 2 sent"],
     );
