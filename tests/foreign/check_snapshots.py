@@ -22,9 +22,9 @@ def check_random_edits_are_undone(bench: Bench) -> None:
     """Snapshot, edit, restore: it ends where it began, whatever was edited."""
     host, chance = bench.host(), random.Random(4)
     file = str(bench.folder / "before.toml")
+    written = host.cli("get", "-t", "stage.calls", "supply.calls").ok().text
     host.cli("snapshot", "save", file).ok()
-    calls = host.cli("get", "-t", "stage.calls", "supply.calls").ok().text
-    equal(calls.split(), ["0", "0"], "writes that taking a snapshot has made")
+    equal(host.cli("get", "-t", "stage.calls", "supply.calls").ok().text, written, "writes that a snapshot has made")
     for _ in range(5):
         edited = chance.sample(sorted(EDITS), 5)
         for path in edited:

@@ -2,6 +2,8 @@
 
 #[path = "wire/client.rs"]
 mod client;
+#[path = "wire/device.rs"]
+mod device;
 #[path = "wire/faces.rs"]
 mod faces;
 #[path = "wire/locks.rs"]

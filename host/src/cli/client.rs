@@ -57,7 +57,7 @@ pub(crate) struct Pending {
 }
 
 /// What a reply may look like for each request.
-const REPLIES: [(&str, &str); 22] = [
+const REPLIES: [(&str, &str); 23] = [
     ("describe", "describing"),
     ("activate", "active"),
     ("read", "reply"),
@@ -69,6 +69,7 @@ const REPLIES: [(&str, &str); 22] = [
     ("_cancel", "_cancelled"),
     ("_stop_all", "_stopped"),
     ("_status", "_status_is"),
+    ("_device", "_device_is"),
     ("_drivers", "_drivers_are"),
     ("_join", "_joined"),
     ("_introduce", "_introduced"),

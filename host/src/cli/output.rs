@@ -107,6 +107,14 @@ pub(crate) fn stderr_is_terminal() -> bool {
     io::IsTerminal::is_terminal(&io::stderr())
 }
 
+/// How many columns there are for a table: those of the terminal, or what `COLUMNS` says; `None` where lines may be as
+/// long as they are, as in a file.
+pub(crate) fn columns() -> Option<usize> {
+    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let terminal = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+    told.or_else(terminal).filter(|columns| *columns >= 20)
+}
+
 /// Whether standard output is a pipe that nobody reads any more.
 ///
 /// A write would tell as well, but a quiet lab gives us nothing to write for a long time.

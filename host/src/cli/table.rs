@@ -4,6 +4,9 @@ use std::fmt;
 
 use anstyle::Style;
 
+/// The least room that prose is put into beside other columns.
+const PROSE: usize = 20;
+
 /// Rows under a heading.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
@@ -36,12 +39,69 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// Width of each column: that of its widest cell.
+    /// Leaves out the columns that have nothing but a heading.
+    pub(crate) fn without_empty_columns(mut self) -> Table {
+        let columns = self.rows.first().map_or(0, Vec::len);
+        for column in (0..columns).rev() {
+            let mut cells = self.rows.iter().skip(1).filter_map(|row| row.get(column));
+            if cells.all(|cell| cell.text.is_empty()) {
+                self.rows.iter_mut().for_each(|row| drop(row.remove(column)));
+            }
+        }
+        self
+    }
+
+    /// Breaks the last column, which is prose, so that no line is wider than `width`: beside the others where there is room
+    /// for it, else below each row.
+    pub(crate) fn fit(mut self, width: Option<usize>) -> Table {
+        let widths = self.widths();
+        let (Some(width), Some((_, others))) = (width, widths.split_last()) else {
+            return self;
+        };
+        let beside = others.iter().map(|width| width + 2).sum::<usize>();
+        let room = width.saturating_sub(beside);
+        if widths.last().is_none_or(|last| *last <= room) {
+            return self;
+        }
+        let (last, mut rows) = (others.len(), Vec::new());
+        for (number, mut row) in std::mem::take(&mut self.rows).into_iter().enumerate() {
+            let Some(prose) = row.get(last).cloned() else {
+                rows.push(row);
+                continue;
+            };
+            if room >= PROSE {
+                let mut lines = broken(&prose.text, room).into_iter();
+                row[last].text = lines.next().unwrap_or_default();
+                rows.push(row);
+                rows.extend(lines.map(|line| {
+                    let mut cells = vec![Cell::from(""); last];
+                    cells.push(Cell::styled(line, prose.style));
+                    cells
+                }));
+            } else {
+                row.truncate(last);
+                rows.push(row);
+                if number > 0 {
+                    let lines = broken(&prose.text, width.saturating_sub(4).max(PROSE));
+                    rows.extend(
+                        lines
+                            .into_iter()
+                            .map(|line| vec![Cell::styled(format!("    {line}"), prose.style)]),
+                    );
+                }
+            }
+        }
+        self.rows = rows;
+        self
+    }
+
+    /// Width of each column: that of its widest cell. What stands alone in its row belongs to none.
     fn widths(&self) -> Vec<usize> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             self.rows
                 .iter()
+                .filter(|row| row.len() > 1 || column > 0)
                 .filter_map(|row| row.get(column))
                 .map(Cell::width)
                 .max()
@@ -64,6 +124,21 @@ impl Cell {
     }
 }
 
+/// Text in lines of at most `width`, broken between words.
+fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 impl<T: AsRef<str>> From<T> for Cell {
     fn from(text: T) -> Cell {
         Cell::styled(text, Style::new())
@@ -82,7 +157,7 @@ impl fmt::Display for Table {
                     write!(f, "{:missing$}{style}{}{style:#}", "", cell.text)?;
                     missing = 0;
                 }
-                missing += width - cell.width() + 2;
+                missing += width.saturating_sub(cell.width()) + 2;
             }
             writeln!(f)?;
         }
@@ -101,5 +176,43 @@ mod tests {
         table.row(["longer".into(), "".into(), "said".into()]);
         let text = anstream::adapter::strip_str(&table.to_string()).to_string();
         assert_eq!(text, "NAME    VALUE   DOC\na       1.0 µm\nlonger          said\n");
+    }
+
+    #[test]
+    fn prose_is_broken_beside_the_others_or_below_them() {
+        let table = || {
+            let mut table = Table::new(["NAME", "EMPTY", "DOC"]);
+            table.row([
+                "position".into(),
+                "".into(),
+                "Where the stage is, as its encoder says".into(),
+            ]);
+            table.row(["".into(), "".into(), "".into()]);
+            table.row(["velocity".into(), "".into(), "How fast".into()]);
+            table.without_empty_columns()
+        };
+        let show = |width| {
+            let text = table().fit(width).to_string();
+            anstream::adapter::strip_str(&text).to_string()
+        };
+        assert_eq!(show(None), show(Some(80)));
+        expect_test::expect![[r#"
+            NAME      DOC
+            position  Where the stage is, as
+                      its encoder says
+
+            velocity  How fast
+        "#]]
+        .assert_eq(&show(Some(32)));
+        expect_test::expect![[r#"
+            NAME
+            position
+                Where the stage is,
+                as its encoder says
+
+            velocity
+                How fast
+        "#]]
+        .assert_eq(&show(Some(24)));
     }
 }

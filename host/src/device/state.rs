@@ -40,7 +40,7 @@ pub struct Counters {
     pub calls: u64,
     /// Of these, how many returned an error.
     pub errors: u64,
-    /// Calls that overran their limit.
+    /// Calls and motions that overran their limit, and exchanges that the driver says took too long.
     pub timeouts: u64,
     /// How often it was opened, the first time included.
     pub opened: u64,

@@ -315,6 +315,9 @@ impl Body {
         }
         if let Err(error) = &outcome {
             device.counts().errors.fetch_add(1, Ordering::Relaxed);
+            if error.kind() == ErrorKind::Timeout {
+                device.counts().timeouts.fetch_add(1, Ordering::Relaxed);
+            }
             if matches!(error.kind(), ErrorKind::CommunicationFailed | ErrorKind::Panic) {
                 self.lost(slot, error);
             }

@@ -8,6 +8,7 @@ mod answers;
 mod calls;
 mod commands;
 mod custom;
+mod device;
 mod limits;
 mod locks;
 mod notices;
@@ -204,6 +205,7 @@ impl Session {
             "_set_zero" => self.set_zero(request),
             "_reopen" => self.reopen(request),
             "_status" => self.status(request),
+            "_device" => self.device(request),
             "_drivers" => self.drivers(request),
             "_lock" => self.lock(request),
             "_unlock" => self.unlock(request),

@@ -16,7 +16,7 @@ use std::thread;
 
 use serde_json::{Value as Json, json};
 
-use answers::{ACCESSIBLES, description, drivers, status, stop_report};
+use answers::{ACCESSIBLES, description, device, drivers, status, stop_report};
 
 /// Every reading is of this time, 2023-11-14T22:13:20.25Z.
 const TIME: f64 = 1_700_000_000.25;
@@ -173,6 +173,7 @@ impl Session {
             }
             ("_stop_all", token) => self.send("_stopped", token, stop_report()),
             ("_status", token) => self.send("_status_is", token, status()),
+            ("_device", token) => self.send("_device_is", token, device(data["device"].as_str().unwrap())),
             ("_drivers", token) => self.send("_drivers_are", token, drivers()),
             _ => self.send(&format!("error_{action}"), on, json!(["ProtocolError", "what?", {}])),
         }

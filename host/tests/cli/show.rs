@@ -34,13 +34,19 @@ fn describe_shows_parameters_and_commands_in_one_table() {
         expect![[r#"
             stage: sim/motor, Drivable, driver sim 1.0
             Linear stage under the microscope
-            NAME      VALUE  UNIT  LIMITS           ACCESS  DOC
-            position  0.000  mm    0.000 to 45.000  rw      Where the stage is
-            status    idle                          r       State of the device
-            target    0.000  mm    0.000 to 45.000  rw      Where the stage was sent
-            velocity  5.0    mm/s  0.1 to 20.0      rw      How fast it moves
-            stop                                    call    Stops the stage
-            home                                    call    Finds the reference switch
+            config: lab.toml:10:10
+            file: /lab/drivers/libsim.so  sha256 0123456789ab
+            status: idle since 2023-11-14 22:13
+            connection: up since 2023-11-14 22:13, generation 2
+            counters: 120 calls, 1 errors, 0 timeouts, 1 reconnects
+            NAME       VALUE  TARGET  UNIT  LIMITS              FROM            AGE    ACCESS   DOC
+            position   0.000  0.000   mm    0.000 to 50.000     lab.toml:12:14  3.0 s  rw       Where the stage is
+                                            -10.000 to 100.000  driver
+            status     idle                                                     3.0 s  r        State of the device
+            velocity   5.0            mm/s  0.1 to 20.0                         3.0 s  rw       How fast it moves
+            stop                                                                       call     Stops the stage
+            home                                                                       call     Finds the reference switch
+            limit_hit                                                                  message  It has run into a switch: text
         "#]],
     );
     check(
@@ -48,26 +54,35 @@ fn describe_shows_parameters_and_commands_in_one_table() {
         expect![[r#"
             pump: sim/pump, Readable, driver sim 1.0
             Syringe pump
-            NAME      VALUE  UNIT    LIMITS  ACCESS  DOC
-            flow      1.25   mL/min          r       Flow
-            status    idle                   r       State of the device
-            dispense                         call    Dispenses a volume: dispense(volume: number mL, fast?: bool) -> integer strokes
+            config: lab.toml:10:10
+            file: /lab/drivers/libsim.so  sha256 0123456789ab
+            status: idle since 2023-11-14 22:13
+            connection: up since 2023-11-14 22:13, generation 2
+            counters: 120 calls, 1 errors, 0 timeouts, 1 reconnects
+            NAME       VALUE  UNIT    AGE    ACCESS   LOCK                         DOC
+            flow       1.25   mL/min  3.0 s  r        ann@lab2, scan.py, pid 4711  Flow
+            status     idle           3.0 s  r                                     State of the device
+            dispense                         call                                  Dispenses a volume: dispense(volume: number mL, fast?: bool) -> integer strokes
+            limit_hit                        message                               It has run into a switch: text
         "#]],
     );
     check(
         &["describe", "stage.position"],
         expect![[r#"
-        stage.position
-          doc          Where the stage is
-          value        0.000 mm
-          kind         number
-          unit         mm
-          limits       0.000 to 45.000
-          access       rw
-          tolerance    0.01 mm
-          poll         1.0 s
-          on the wire  stage:value
-    "#]],
+            stage.position
+              doc          Where the stage is
+              value        0.000 mm
+              target       0.000 mm
+              age          3.0 s
+              kind         number
+              unit         mm
+              limits       0.000 to 45.000
+              all limits   0.000 to 50.000 (lab.toml:12:14), -10.000 to 100.000 (driver)
+              access       rw
+              tolerance    0.01 mm
+              poll         1.0 s
+              on the wire  stage:value
+        "#]],
     );
     check(
         &["describe", "stage:home"],
@@ -82,7 +97,7 @@ fn describe_shows_parameters_and_commands_in_one_table() {
     check(
         &["describe", "shutter", "--json"],
         expect![[r#"
-            {"schema":1,"device":"shutter","type":"sim/shutter","class":"Writable","driver":"sim","driver_version":"1.0","description":"Beam shutter","members":[],"locked_by":null,"parameters":[{"name":"state","description":"What it is","access":"rw","limits":"","reading":{"path":"shutter.state","value":0,"text":"closed","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"value","wire_target":"target","properties":{"description":"What it is","readonly":true,"_name":"state","datainfo":{"type":"enum","members":{"closed":0,"open":1}}}},{"name":"status","description":"State of the device","access":"r","limits":"","reading":{"path":"shutter.status","value":[100,""],"text":"idle","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"status","wire_target":null,"properties":{"description":"State of the device","readonly":true,"datainfo":{"type":"tuple","members":[{"type":"int"},{"type":"string"}]}}},{"name":"target","description":"What it should be","access":"rw","limits":"","reading":{"path":"shutter.target","value":0,"text":"closed","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"target","wire_target":"target","properties":{"description":"What it should be","readonly":false,"_name":"state","datainfo":{"type":"enum","members":{"closed":0,"open":1}}}}],"commands":[]}
+            {"schema":1,"device":"shutter","type":"sim/shutter","class":"Writable","driver":"sim","driver_version":"1.0","description":"Beam shutter","members":[],"locked_by":null,"parameters":[{"name":"state","description":"What it is","access":"rw","limits":"","reading":{"path":"shutter.state","value":0,"text":"closed","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"value","wire_target":"target","properties":{"description":"What it is","readonly":true,"_name":"state","datainfo":{"type":"enum","members":{"closed":0,"open":1}}},"all_limits":[],"target":0,"locked_by":"ann@lab2, scan.py, pid 4711"},{"name":"status","description":"State of the device","access":"r","limits":"","reading":{"path":"shutter.status","value":[100,""],"text":"idle","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"status","wire_target":null,"properties":{"description":"State of the device","readonly":true,"datainfo":{"type":"tuple","members":[{"type":"int"},{"type":"string"}]}},"all_limits":[],"target":null,"locked_by":"ann@lab2, scan.py, pid 4711"},{"name":"target","description":"What it should be","access":"rw","limits":"","reading":{"path":"shutter.target","value":0,"text":"closed","unit":"","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"},"wire":"target","wire_target":"target","properties":{"description":"What it should be","readonly":false,"_name":"state","datainfo":{"type":"enum","members":{"closed":0,"open":1}}},"all_limits":[],"target":null,"locked_by":"ann@lab2, scan.py, pid 4711"}],"commands":[],"info":{"device":"shutter","now":1700000003.25,"origin":"lab.toml:10:10","type":"motor","controller":null,"driver":{"name":"sim","version":"1.0","file":"/lab/drivers/libsim.so","hash":"0123456789abcdef"},"generation":2,"status":{"code":100,"text":"","since":1700000000.25},"connection":{"state":"up","since":1700000000.25},"counters":{"calls":120,"errors":1,"timeouts":0,"reconnects":1},"on_exit":"stop","parameters":[{"name":"position","limits":[{"lower":-10.0,"upper":100.0,"whose":"driver"},{"lower":0.0,"upper":50.0,"whose":"lab.toml:12:14"}]}],"messages":[{"name":"limit_hit","doc":"It has run into a switch","payload":"text"}]}}
         "#]],
     );
 }

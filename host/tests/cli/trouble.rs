@@ -60,16 +60,15 @@ fn nodes_that_are_not_ours_are_served_as_far_as_secop_goes() {
     check(
         &["describe", "stage"],
         expect![[r#"
-        stage: Drivable
-        Linear stage under the microscope
-        NAME      VALUE  UNIT  LIMITS       ACCESS  DOC
-        value     0      mm    0 to 45      rw      Where the stage is
-        status    idle                      r       State of the device
-        target    0      mm    0 to 45      rw      Where the stage was sent
-        velocity  5.0    mm/s  0.1 to 20.0  rw      How fast it moves
-        stop                                call    Stops the stage
-        home                                call    Finds the reference switch
-    "#]],
+            stage: Drivable
+            Linear stage under the microscope
+            NAME      VALUE  TARGET  UNIT  LIMITS       ACCESS  DOC
+            value     0      0       mm    0 to 45      rw      Where the stage is
+            status    idle                              r       State of the device
+            velocity  5.0            mm/s  0.1 to 20.0  rw      How fast it moves
+            stop                                        call    Stops the stage
+            home                                        call    Finds the reference switch
+        "#]],
     );
     check(
         &["set", "stage", "2 mm"],

@@ -1,12 +1,15 @@
 //! `baton describe`: what a device can do, or all that is known of one of its parameters or commands.
 
+mod info;
+
 use serde_json::{Value as Json, json};
 
+use self::info::Info;
 use crate::cli::client::{Client, Command, Device, Parameter, Reading};
 use crate::cli::failure::Failure;
 use crate::cli::format::{self, one_line, shortened};
 use crate::cli::names;
-use crate::cli::output::Output;
+use crate::cli::output::{self, Output};
 use crate::cli::readings::{self, LOCKED_BY, locked_by};
 use crate::cli::table::Table;
 
@@ -31,14 +34,22 @@ pub(super) fn run(client: &mut Client, path: &str, output: Output) -> Result<(),
     one_parameter(client, device, parameter, output)
 }
 
-fn whole(client: &Client, device: &Device, output: Output) -> Result<(), Failure> {
-    let parameters = || {
-        device
-            .parameters
-            .iter()
-            .filter(|parameter| !is_limits(device, parameter) && parameter.wire != LOCKED_BY)
-    };
+fn whole(client: &mut Client, device: &Device, output: Output) -> Result<(), Failure> {
+    let info = Info::ask(client, device)?;
+    let parameters: Vec<_> = device
+        .parameters
+        .iter()
+        .filter(|parameter| !is_limits(device, parameter) && parameter.wire != LOCKED_BY)
+        .collect();
     if output.json {
+        let parameters = parameters.iter().map(|parameter| {
+            let mut json = parameter_json(client, device, parameter);
+            let limits = info.limits(parameter).into_iter();
+            json["all_limits"] = limits.map(|l| json!({ "range": l.range, "whose": l.whose })).collect();
+            json["target"] = target(client, device, parameter).map_or(Json::Null, |target| target.value.clone());
+            json["locked_by"] = json!(info.lock(device, parameter));
+            json
+        });
         return output.object(json!({
             "device": device.name,
             "type": device.type_name(),
@@ -48,8 +59,9 @@ fn whole(client: &Client, device: &Device, output: Output) -> Result<(), Failure
             "description": device.doc,
             "members": device.members,
             "locked_by": locked_by(client, device),
-            "parameters": parameters().map(|parameter| parameter_json(client, device, parameter)).collect::<Vec<_>>(),
+            "parameters": parameters.collect::<Vec<_>>(),
             "commands": device.commands.iter().map(command_json).collect::<Vec<_>>(),
+            "info": info.device,
         }));
     }
     output.line(&heading(device))?;
@@ -62,30 +74,88 @@ fn whole(client: &Client, device: &Device, output: Output) -> Result<(), Failure
     if let Some(owner) = locked_by(client, device) {
         output.line(&format!("locked by: {}", one_line(owner)))?;
     }
-    let mut table = Table::new(["NAME", "VALUE", "UNIT", "LIMITS", "ACCESS", "DOC"]);
-    for parameter in parameters() {
-        let value = latest(client, device, parameter).map(|reading| format::value(parameter, &reading.value));
+    for (name, fact) in info.facts() {
+        output.line(&format!("{name}: {}", one_line(&fact)))?;
+    }
+    let rows = parameters.into_iter().filter(|parameter| parameter.wire != "target");
+    let table = table(client, device, rows, &info);
+    output.table(&table.without_empty_columns().fit(output::columns()))
+}
+
+/// A row for each parameter, command and message; further limits below those that are shown first.
+fn table<'a>(client: &Client, device: &Device, parameters: impl Iterator<Item = &'a Parameter>, info: &Info) -> Table {
+    let mut table = Table::new([
+        "NAME", "VALUE", "TARGET", "UNIT", "LIMITS", "FROM", "AGE", "ACCESS", "LOCK", "DOC",
+    ]);
+    for parameter in parameters {
+        let reading = latest(client, device, parameter);
+        let shown = |reading: &Reading| shortened(&format::value(parameter, &reading.value), CELL_CHARS);
+        let mut stated = info.limits(parameter).into_iter();
+        let (limits, whose) = match stated.next() {
+            Some(first) => (first.range, first.whose),
+            None => (limits(client, device, parameter), String::new()),
+        };
         table.row([
             parameter.name.as_str().into(),
-            shortened(&value.unwrap_or_default(), CELL_CHARS).into(),
+            reading.map(shown).unwrap_or_default().into(),
+            target(client, device, parameter).map(shown).unwrap_or_default().into(),
             parameter.unit().into(),
-            limits(client, device, parameter).into(),
+            limits.into(),
+            whose.into(),
+            info.age(reading.and_then(|reading| reading.timestamp)).into(),
             access(parameter).into(),
+            info.lock(device, parameter).into(),
             doc(&parameter.doc).into(),
         ]);
+        for more in stated {
+            let none = || "".into();
+            let (range, whose) = (more.range.into(), more.whose.into());
+            table.row([
+                none(),
+                none(),
+                none(),
+                none(),
+                range,
+                whose,
+                none(),
+                none(),
+                none(),
+                none(),
+            ]);
+        }
     }
-    for command in &device.commands {
-        let doc = command_doc(command);
+    let mut other = |name: &str, access: &str, doc: &str| {
+        let none = || "".into();
+        let (name, access, doc) = (name.into(), access.into(), doc.into());
         table.row([
-            command.name.as_str().into(),
-            "".into(),
-            "".into(),
-            "".into(),
-            "call".into(),
-            doc.into(),
+            name,
+            none(),
+            none(),
+            none(),
+            none(),
+            none(),
+            none(),
+            access,
+            none(),
+            doc,
         ]);
+    };
+    for command in &device.commands {
+        other(&command.name, "call", &command_doc(command));
     }
-    output.table(&table)
+    for (name, payload, doc) in info.messages() {
+        other(name, "message", &format!("{doc}: {payload}"));
+    }
+    table
+}
+
+/// Where a parameter was sent, if it has a target of its own.
+fn target<'a>(client: &'a Client, device: &Device, parameter: &Parameter) -> Option<&'a Reading> {
+    let wire = parameter
+        .wire_target
+        .as_deref()
+        .filter(|wire| *wire != parameter.wire)?;
+    client.latest(&device.on(wire)).filter(|target| target.error.is_none())
 }
 
 /// `stage: sim/motor, Drivable, driver sim 1.0`
@@ -101,10 +171,12 @@ fn heading(device: &Device) -> String {
     heading
 }
 
-fn one_parameter(client: &Client, device: &Device, parameter: &Parameter, output: Output) -> Result<(), Failure> {
+fn one_parameter(client: &mut Client, device: &Device, parameter: &Parameter, output: Output) -> Result<(), Failure> {
     if output.json {
         return output.object(parameter_json(client, device, parameter));
     }
+    let info = Info::ask(client, device)?;
+    let client: &Client = client;
     let property = |name: &str| {
         parameter.properties.get(name).map(|value| match value.as_str() {
             Some(text) => text.to_owned(),
@@ -114,13 +186,25 @@ fn one_parameter(client: &Client, device: &Device, parameter: &Parameter, output
     let in_unit = |name: &str| property(name).map(|number| format!("{number} {}", parameter.unit()));
     let seconds = |name: &str| property(name).map(|number| format!("{number} s"));
     let value = latest(client, device, parameter).map(|reading| readings::with_unit(parameter, &reading.value));
+    let all_limits: Vec<_> = info
+        .limits(parameter)
+        .into_iter()
+        .map(|l| format!("{} ({})", l.range, l.whose))
+        .collect();
+    let reading = latest(client, device, parameter);
+    let target = target(client, device, parameter).map(|target| readings::with_unit(parameter, &target.value));
     let rows = [
         ("doc", Some(parameter.doc.clone())),
         ("value", value),
+        ("target", target),
+        ("age", Some(info.age(reading.and_then(|reading| reading.timestamp)))),
         ("kind", Some(parameter.datainfo.noun())),
         ("unit", Some(parameter.unit().to_owned())),
         ("limits", Some(limits(client, device, parameter))),
         ("limits from", property("_origin")),
+        ("all limits", Some(all_limits.join(", "))),
+        ("locked by", Some(info.lock(device, parameter))),
+        ("ramp", ramp(parameter)),
         ("access", Some(access(parameter).to_owned())),
         ("tolerance", in_unit("_tolerance")),
         ("poll", seconds("_poll")),
@@ -144,6 +228,21 @@ fn one_command(device: &Device, command: &Command, output: Output) -> Result<(),
         ("on the wire", Some(device.on(&command.wire))),
     ];
     write_facts(&device.path(&command.name), rows, output)
+}
+
+/// `steps of 1 K, at most 2 K/min, settling for 5 s`.
+fn ramp(parameter: &Parameter) -> Option<String> {
+    let ramp = parameter.properties.get("_ramp")?;
+    let number = |key: &str| ramp.get(key).and_then(Json::as_f64);
+    let unit = parameter.unit();
+    let parts = [
+        number("step").map(|step| format!("steps of {step} {unit}")),
+        number("rate").map(|rate| format!("at most {} {unit} per minute", rate * 60.0)),
+        number("settle")
+            .filter(|settle| *settle > 0.0)
+            .map(|settle| format!("settling for {settle} s")),
+    ];
+    Some(parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 /// The path, and below it one fact on each line; those that are not known are left out.

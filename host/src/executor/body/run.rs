@@ -1,6 +1,9 @@
 //! Jobs: what callers asked for.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use baton_plugin_api::{
     Error, Status, StatusCode, Value,
@@ -368,6 +371,9 @@ impl Body {
     pub(super) fn settle(&mut self, slot: usize, call: &Arc<CallCore<Reading>>, outcome: Result<Reading, Failure>) {
         let device = Arc::clone(&self.instances[slot].device);
         let now = self.now();
+        if matches!(outcome, Err(Failure::Timeout { .. })) {
+            device.counts().timeouts.fetch_add(1, Ordering::Relaxed);
+        }
         let outcome = device.change(|change| change.settle(call, outcome, now));
         self.resolve(call, outcome);
     }

@@ -45,6 +45,23 @@ pub(super) fn status() -> Json {
     })
 }
 
+/// What is known of a device beside its description, three seconds after its last reading.
+pub(super) fn device(name: &str) -> Json {
+    let limits = json!([
+        { "lower": -10.0, "upper": 100.0, "whose": "driver" },
+        { "lower": 0.0, "upper": 50.0, "whose": "lab.toml:12:14" },
+    ]);
+    json!({
+        "device": name, "now": TIME + 3.0, "origin": "lab.toml:10:10", "type": "motor", "controller": null,
+        "driver": { "name": "sim", "version": "1.0", "file": "/lab/drivers/libsim.so", "hash": "0123456789abcdef" },
+        "generation": 2, "status": { "code": 100, "text": "", "since": TIME },
+        "connection": { "state": "up", "since": TIME },
+        "counters": { "calls": 120, "errors": 1, "timeouts": 0, "reconnects": 1 }, "on_exit": "stop",
+        "parameters": [{ "name": "position", "limits": limits }],
+        "messages": [{ "name": "limit_hit", "doc": "It has run into a switch", "payload": "text" }],
+    })
+}
+
 pub(super) fn drivers() -> Json {
     json!({ "drivers": [
         { "file": "/lab/drivers/libsim.so", "name": "sim", "version": "1.0", "state": "ok", "reason": null,
