@@ -4,6 +4,7 @@
 //! [`Script`](crate::script::Script).
 
 mod bits;
+mod codecs;
 mod framing;
 mod keys;
 mod names;
@@ -32,7 +33,7 @@ pub use keys::*;
 pub(crate) use read::read;
 pub(crate) use reader::{Given, STATION};
 #[cfg(test)]
-pub(crate) use {subjects::Subject, templates::bound};
+pub(crate) use {codecs::bound, subjects::Subject};
 
 /// The JSON Schema of an instrument file, for editors.
 pub fn schema() -> Schema {
