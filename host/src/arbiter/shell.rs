@@ -1,5 +1,7 @@
 //! The shell around the table: a mutex, wakers, and what is due when (L11).
 
+#[path = "shell/agenda.rs"]
+mod agenda;
 #[path = "shell/asking.rs"]
 mod asking;
 #[path = "shell/blocking.rs"]
@@ -18,7 +20,6 @@ mod permit;
 mod rights;
 
 use std::{
-    collections::BTreeSet,
     sync::{
         Arc, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -26,6 +27,7 @@ use std::{
     task::Waker,
 };
 
+use agenda::{Agenda, NEVER};
 pub use asking::{Asking, Terms};
 use events::Log;
 pub use events::{Happened, LockEvent};
@@ -95,42 +97,6 @@ enum Due {
     Lease(Key),
 }
 
-/// What is due when.
-struct Agenda {
-    entries: BTreeSet<(Time, Due)>,
-    /// See [`Arbiter::next_due`].
-    next: Arc<AtomicU64>,
-}
-
-/// A time that does not come.
-const NEVER: u64 = u64::MAX;
-
-impl Agenda {
-    fn first(&self) -> Option<(Time, Due)> {
-        self.entries.first().copied()
-    }
-
-    fn insert(&mut self, time: Time, due: Due) {
-        self.entries.insert((time, due));
-        self.publish();
-    }
-
-    fn remove(&mut self, time: Time, due: Due) {
-        self.entries.remove(&(time, due));
-        self.publish();
-    }
-
-    fn publish(&self) {
-        let next = self.first().map_or(NEVER, |(due, _)| due.as_nanoseconds());
-        self.next.store(next, Ordering::Release);
-    }
-
-    /// Whether something is due earlier than what was first before.
-    fn is_before(&self, first: Option<(Time, Due)>) -> bool {
-        self.first().is_some_and(|due| first.is_none_or(|first| due < first))
-    }
-}
-
 struct Draining {
     owner: u64,
     set: TargetSet,
@@ -157,10 +123,7 @@ impl Arbiter {
         let state = State {
             table: Table::new(Arc::clone(&targets)),
             tickets: Slab::default(),
-            due: Agenda {
-                entries: BTreeSet::new(),
-                next: Arc::clone(&next_due),
-            },
+            due: Agenda::new(Arc::clone(&next_due)),
             draining: Vec::new(),
             log: Log::default(),
         };
