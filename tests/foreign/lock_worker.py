@@ -37,22 +37,20 @@ class Overlap(Exception):
 def main() -> None:
     """Do the rounds that are left."""
     port, folder, name, rounds = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-    counter = folder / f"{name}.rounds"
-    done = int(counter.read_text() or 0) if counter.exists() else 0
+    # Written in one place and never cut: whoever is killed in between leaves the number before.
+    counter = os.open(folder / f"{name}.rounds", os.O_RDWR | os.O_CREAT)
+    done = int(os.pread(counter, 20, 0) or 0)
     parameters = {parameter for names in COVERS.values() for parameter in names}
     files = {parameter: os.open(folder / parameter, os.O_RDWR | os.O_CREAT) for parameter in parameters}
     connection = Connection(port)
-    with counter.open("w") as count:
-        while done < rounds:
-            try:
-                one_round(connection, files)
-            except Overlap as overlap:
-                print(f"overlap: {overlap}", flush=True)
-                sys.exit(1)
-            done += 1
-            count.seek(0)
-            count.write(str(done))
-            count.flush()
+    while done < rounds:
+        try:
+            one_round(connection, files)
+        except Overlap as overlap:
+            print(f"overlap: {overlap}", flush=True)
+            sys.exit(1)
+        done += 1
+        os.pwrite(counter, f"{done:<20}".encode(), 0)
     connection.close()
 
 
