@@ -13,6 +13,7 @@ mod locks;
 mod measure;
 mod secop;
 mod start;
+mod waits;
 
 use measure::Report;
 
@@ -28,6 +29,7 @@ fn main() {
     locks::measure(&mut report);
     exchange::measure(&mut report);
     secop::measure(&mut report);
+    waits::measure(&mut report);
     start::measure(&mut report);
     report.finish();
 }
