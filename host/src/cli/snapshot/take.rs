@@ -134,3 +134,33 @@ fn is_reading(device: &Device, parameter: &Parameter) -> bool {
 pub(crate) fn is_motion(device: &Device, parameter: &Parameter) -> bool {
     device.class == "Drivable" && parameter.wire == "value"
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What the host says about a device or a parameter is neither set nor read: it would come back as a difference.
+    #[test]
+    fn what_the_host_adds_to_a_device_is_not_kept() {
+        let number = |readonly: bool| json!({ "readonly": readonly, "datainfo": { "type": "double", "unit": "mm" } });
+        let pair = json!({ "type": "tuple", "members": [{ "type": "double" }, { "type": "double" }] });
+        let pair = json!({ "readonly": true, "datainfo": pair });
+        let text = json!({ "readonly": true, "datainfo": { "type": "string" } });
+        let accessibles = json!({
+            "value": number(true), "status": pair, "target": number(false), "target_limits": pair,
+            "_velocity": number(false), "_velocity_limits": pair, "_load": number(true), "_soft_limits": pair,
+            "pollinterval": number(false), LOCKED_BY: text,
+        });
+        let stage = json!({ "interface_classes": ["Drivable"], "_main": "position", "accessibles": accessibles });
+        let node = Node::parse(&json!({ "modules": { "stage": stage } })).unwrap();
+        let device = &node.devices[0];
+        let kept = |filter: fn(&Device, &Parameter) -> bool| {
+            let kept = device.parameters.iter().filter(|parameter| filter(device, parameter));
+            kept.map(|parameter| parameter.wire.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(is_setting), ["value", "_velocity"]);
+        assert_eq!(kept(is_reading), ["_load", "_soft_limits"]);
+    }
+}
