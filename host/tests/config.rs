@@ -186,6 +186,19 @@ fn what_cannot_be_read_is_told_of_without_a_place() {
     .assert_eq(&told("tests/fake_drivers"));
 }
 
+/// `baton status` says what was given to `baton run`: of a folder, the folder and not one of its files.
+#[test]
+fn a_lab_knows_what_it_was_read_from() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    for (name, text) in [("a.toml", "[lab]\nname = \"two files\"\n"), ("b.toml", "[host]\n")] {
+        std::fs::write(folder.path().join(name), text).expect("a file in it");
+    }
+    let read_from = |path: &Path| resolve(path, &NoDrivers).config.expect("it is good").path;
+    assert_eq!(read_from(folder.path()), folder.path());
+    let file = folder.path().join("a.toml");
+    assert_eq!(read_from(&file), file);
+}
+
 #[test]
 fn the_folders_of_drivers_are_known_before_the_drivers_are() {
     let files = Files::read(Path::new("tests/config/good/lab.toml")).expect("the case is there");

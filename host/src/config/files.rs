@@ -17,6 +17,8 @@ use super::resolve::host_keys;
 pub struct Files {
     /// The folder that relative paths in the config start from; absolute.
     folder: PathBuf,
+    /// What was read: the file or the folder; absolute.
+    path: PathBuf,
     /// The same folder as people gave it.
     shown: PathBuf,
     files: Vec<(PathBuf, Source)>,
@@ -37,6 +39,7 @@ impl Files {
             let source = Source::new(path.display().to_string(), text);
             return Ok(Files {
                 folder,
+                path: absolute.clone(),
                 shown: path.parent().map(Path::to_path_buf).unwrap_or_default(),
                 files: vec![(absolute, source)],
             });
@@ -56,27 +59,41 @@ impl Files {
             errors.push(error);
         }
         let files = Files {
-            folder: absolute,
+            folder: absolute.clone(),
+            path: absolute,
             shown: path.to_path_buf(),
             files,
         };
         if errors.is_empty() { Ok(files) } else { Err(errors) }
     }
 
-    /// Files that were read elsewhere, all in `folder`.
+    /// Files that were read elsewhere, all in `folder`. One alone is a config by itself.
     pub fn from_sources(folder: impl Into<PathBuf>, sources: impl IntoIterator<Item = Source>) -> Files {
         let folder = folder.into();
-        let files = sources
+        let files: Vec<(PathBuf, Source)> = sources
             .into_iter()
             .map(|source| (folder.join(source.name()), source))
             .collect();
-        let shown = PathBuf::new();
-        Files { folder, shown, files }
+        let path = match files.as_slice() {
+            [(only, _)] => only.clone(),
+            _ => folder.clone(),
+        };
+        Files {
+            folder,
+            path,
+            shown: PathBuf::new(),
+            files,
+        }
     }
 
     /// The folder that relative paths in the config start from; absolute.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// What the config was read from: a file, or a folder of them; absolute.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// A path as people see it: like those of the config's own files, if it is below their folder.

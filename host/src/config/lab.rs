@@ -24,6 +24,8 @@ pub struct LabConfig {
     pub controllers: Vec<ControllerConfig>,
     /// The devices: members before their composites, otherwise in the order of the files.
     pub devices: Vec<DeviceConfig>,
+    /// What the config was read from: a file, or a folder of them; absolute.
+    pub path: PathBuf,
     /// Every file that the config depends on, absolute: its own, and those that options and looked-up values name.
     pub files: Vec<PathBuf>,
     /// Drivers that the config names and that were not there to check it. Such a config cannot be run.

@@ -170,6 +170,7 @@ impl<'a> Resolver<'a> {
                 .filter_map(|controller| controller.config)
                 .collect(),
             devices: order::members_first(devices),
+            path: self.files.path().to_path_buf(),
             files: Vec::new(),
             missing_drivers: Vec::new(),
         })

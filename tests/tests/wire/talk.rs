@@ -214,6 +214,11 @@ fn the_host_tells_about_itself() {
     assert_eq!(status["devices"], serde_json::json!({ "total": 1, "up": 1 }));
     assert_eq!(status["pid"], std::process::id());
     assert_eq!(status["listen"][0], host.address);
+    assert!(
+        status["config"].as_str().unwrap().ends_with("lab.toml"),
+        "{}",
+        status["config"]
+    );
     let drivers = data(&client.ask("_drivers t2 {}"));
     assert_eq!(drivers["drivers"][0]["name"], "sim");
     assert!(client.ask("help").starts_with("helping 1 "));

@@ -78,7 +78,7 @@ impl Session {
         let in_use = |row: &&crate::plugin::Row| row.state == State::Ok;
         status["version"] = json!(env!("CARGO_PKG_VERSION"));
         status["pid"] = json!(std::process::id());
-        status["config"] = json!(shared.lab.config().files.first());
+        status["config"] = json!(shared.lab.config().path);
         status["listen"] = json!(shared.addresses);
         status["connections"] = json!(shared.connections.load(Ordering::Relaxed));
         status["locks"] = json!(shared.lab.who().iter().filter(|row| row.kind == RowKind::Lock).count());
