@@ -264,3 +264,18 @@ fn a_host_that_goes_away_during_a_motion_is_not_taken_for_success() {
     "#]],
     );
 }
+
+/// A row alone would be overlooked: the folder was named, so it should be there.
+#[test]
+fn a_named_folder_of_drivers_that_is_not_there_is_a_failure() {
+    let child = baton("127.0.0.1:1", &["drivers", "--drivers", "/no/such/folder"])
+        .spawn()
+        .unwrap();
+    expect![[r#"
+        DRIVER  VERSION  STATE       FILE             OFFERS  REASON
+        -       -        unreadable  /no/such/folder          no such folder
+        ! error: /no/such/folder: no such folder
+        [exit 1]
+    "#]]
+    .assert_eq(&transcript(child));
+}

@@ -10,7 +10,7 @@ use crate::cli::client::Client;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::table::{Cell, Table};
-use crate::plugin::{Loader, SearchPath};
+use crate::plugin::{Loader, Row, SearchPath, State};
 
 /// Writes the host's list.
 pub(super) fn of_host(client: &mut Client, output: Output) -> Result<(), Failure> {
@@ -20,11 +20,26 @@ pub(super) fn of_host(client: &mut Client, output: Output) -> Result<(), Failure
     write(answer, output)
 }
 
-/// Looks at files as a host would, without one. Good drivers are loaded into this process for it.
+/// Looks at files as a host would, without one. Good drivers are loaded into this process for it. A place that was named
+/// and cannot be looked at has a row like the others, but is a failure: nobody names it for nothing.
 pub(super) fn of_folders(folders: &[PathBuf], output: Output) -> Result<(), Failure> {
     let mut loader = Loader::new().map_err(|error| Failure::Request(format!("cannot load drivers: {error}")))?;
     let drivers = loader.scan(&SearchPath::named(folders));
-    write(json!({ "drivers": drivers.rows() }), output)
+    write(json!({ "drivers": drivers.rows() }), output)?;
+    let named: Vec<_> = folders
+        .iter()
+        .filter_map(|place| std::path::absolute(place).ok())
+        .collect();
+    let unreadable = |row: &&Row| row.state == State::Unreadable && named.contains(&row.file);
+    let mut missing = drivers.rows().iter().filter(unreadable).peekable();
+    if missing.peek().is_none() {
+        return Ok(());
+    }
+    missing.for_each(|row| {
+        let reason = row.reason.as_deref().unwrap_or("it cannot be read");
+        output.error(&format!("{}: {reason}", row.file.display()));
+    });
+    Err(Failure::Told(1))
 }
 
 fn write(answer: Json, output: Output) -> Result<(), Failure> {
