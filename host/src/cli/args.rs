@@ -231,7 +231,7 @@ pub(crate) struct Places {
     /// A folder with drivers, searched before all others; may be given several times
     #[arg(long = "drivers", value_name = "DIR")]
     pub(crate) drivers: Vec<PathBuf>,
-    /// Which [host.NAME] of the config counts, if it is not that of this machine's own name
+    /// Which [host.NAME] of the config counts, if it is not that of this machine's own name; it has to be there
     #[arg(long, env = "BATON_MACHINE", value_name = "NAME")]
     pub(crate) machine: Option<String>,
 }

@@ -32,28 +32,37 @@ pub(super) fn load_drivers(folders: &[PathBuf], of_config: Vec<PathBuf>) -> Resu
     Ok(loader.scan(&SearchPath::named(named).with_variable().with_executable()))
 }
 
-/// Reads a config and resolves it.
+/// Reads a config and resolves it for this machine, or for another that the user names: that one has to have a table of
+/// its own, or its name is a slip.
 pub(super) fn read(
     path: &Path,
     folders: &[PathBuf],
     machine: Option<&str>,
     against: Against,
 ) -> Result<LabFile, Failure> {
-    let machine = machine.map_or_else(owner::machine, str::to_owned);
+    let own = owner::machine();
+    let named = machine.filter(|named| !named.is_empty() && *named != own);
+    let machine = named.unwrap_or(&own);
     let files = match Files::read(path) {
         Ok(files) => files,
         Err(diagnostics) => return Ok(LabFile::unread(diagnostics)),
     };
-    if against == Against::Nothing {
-        let resolution = resolve(&files, &NoDrivers, &System, Some(&machine));
-        return Ok(LabFile {
+    let mut file = match against {
+        Against::Nothing => LabFile {
             drivers: Drivers::default(),
-            resolution,
-        });
+            resolution: resolve(&files, &NoDrivers, &System, Some(machine)),
+        },
+        Against::Drivers => {
+            let drivers = load_drivers(folders, files.driver_folders(Some(machine)))?;
+            let resolution = resolve(&files, &drivers, &System, Some(machine));
+            LabFile { drivers, resolution }
+        }
+    };
+    if let Some(error) = named.and_then(|named| files.missing_overlay(named)) {
+        file.resolution.config = None;
+        file.resolution.diagnostics.insert(0, error);
     }
-    let drivers = load_drivers(folders, files.driver_folders(Some(&machine)))?;
-    let resolution = resolve(&files, &drivers, &System, Some(&machine));
-    Ok(LabFile { drivers, resolution })
+    Ok(file)
 }
 
 impl LabFile {

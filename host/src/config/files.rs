@@ -129,6 +129,28 @@ impl Files {
             _ => Vec::new(),
         }
     }
+
+    /// Says that somebody asked for `[host.NAME]` of a machine and there is none; `None` if there is. Where a file is no
+    /// TOML, it may be in what could not be read, and nothing is said.
+    pub(crate) fn missing_overlay(&self, machine: &str) -> Option<Diagnostic> {
+        let mut machines = Vec::new();
+        for source in self.sources() {
+            let tree = source.parse().ok()?;
+            let host = tree.get(&["host"]).map(Node::entries).unwrap_or_default();
+            let overlays = host
+                .iter()
+                .filter(|entry| matches!(entry.node.value, NodeValue::Table(_)));
+            machines.extend(overlays.map(|entry| entry.key.clone()));
+        }
+        let names = || machines.iter().map(String::as_str);
+        if names().any(|name| name == machine) {
+            return None;
+        }
+        let error = Diagnostic::error(format!(
+            "there is no [host.{machine}] in the config for the machine `{machine}`"
+        ));
+        Some(error.help_names(machine, "tables [host.NAME]", names()))
+    }
 }
 
 fn toml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {

@@ -265,6 +265,45 @@ fn a_host_that_goes_away_during_a_motion_is_not_taken_for_success() {
     );
 }
 
+/// Whoever names a machine means its table; who names none has this machine's, if there is one.
+#[test]
+fn a_machine_without_a_table_of_its_own_is_a_slip() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lab.toml");
+    let file = file.to_str().unwrap();
+    let check = |config: &str, arguments: &[&str]| {
+        std::fs::write(file, config).unwrap();
+        let mut command = baton("127.0.0.1:1", arguments);
+        transcript(command.env_remove("BATON_MACHINE").spawn().unwrap()).replace(file, "lab.toml")
+    };
+    let overlays = "[host.cellar]\npoll = \"1 s\"\n[host.attic]\npoll = \"2 s\"\n";
+    expect![[r#"
+        ! error: there is no [host.celar] in the config for the machine `celar`
+        !  |
+        !  = help: did you mean `cellar`? (tables [host.NAME]: `cellar`, `attic`)
+        ! 
+        ! 1 error
+        [exit 78]
+    "#]]
+    .assert_eq(&check(overlays, &["check", "--offline", file, "--machine", "celar"]));
+    expect![[r#"
+        ! error: there is no [host.cellar] in the config for the machine `cellar`
+        !  |
+        !  = help: there are no tables [host.NAME]
+        ! 
+        ! 1 error
+        [exit 78]
+    "#]]
+    .assert_eq(&check("", &["run", file, "--machine", "cellar"]));
+    let sound = "lab.toml is sound: 0 devices, checked without drivers\n";
+    assert_eq!(
+        check(overlays, &["check", "--offline", file, "--machine", "cellar"]),
+        sound
+    );
+    assert_eq!(check(overlays, &["check", "--offline", file]), sound);
+    assert_eq!(check("", &["check", "--offline", file]), sound);
+}
+
 /// A row alone would be overlooked: the folder was named, so it should be there.
 #[test]
 fn a_named_folder_of_drivers_that_is_not_there_is_a_failure() {
