@@ -7,12 +7,26 @@
 //!   that answer, to throw it away. If it still does not come, the line connects anew where that helps.
 //! - That does not help on a serial port, nor with a TCP server that has one behind it and looks like any other. So the
 //!   line then is *in doubt*: what only reads is asked once more than answers may be due, for answers come in the order of
-//!   their questions, and the last one is taken. What must not be asked twice waits whether a second reply follows.
+//!   their questions, and the last one is taken. As many answers to the same question may then still come: before the
+//!   next one the line waits until it was quiet for so long as a late answer is waited for. (Where more answers may be due
+//!   than it is polite to ask for, it waits for that first.) What must not be asked twice waits whether a second reply
+//!   follows.
 //! - A reply that does not fit leaves the line in debt as well, for a moment: the one that fits may follow.
 //! - A line that ends, or delivers what cannot be a reply, is closed for good: the host then opens its devices again, with
 //!   its own back-off.
+//!
+//! What that promises. No answer is taken for that to another question
+//! - if the instrument forgets with the connection what it was asked on it (TCP, UDP from a port of its own): however late;
+//! - if it does not (serial ports, serial servers, UDP from a fixed port), but answers each question once and in order: if
+//!   each answer comes within three reply timeouts after its question; and, however much later one comes, if the answers
+//!   that are due after it follow at most three reply timeouts one upon the other. After a question that must not be
+//!   asked twice it is one reply timeout, and at most a second. An instrument that is silent for so long, speaks, and is
+//!   silent again for so long before it goes on where it was, cannot be told from one that has lost a question.
+//! - Several instruments on one line keep no order among them: each is waited for twice as long as its reply may take,
+//!   and once where it was silent before; later answers are told apart by what they look like alone.
 
 mod debt;
+mod doubt;
 #[cfg(test)]
 mod faults;
 mod interrupt;
@@ -32,7 +46,6 @@ use baton_plugin_api::{Error, ErrorKind, Result, line::Transport};
 pub(crate) use baton_plugin_api::line::{Patience, Uncancelled};
 use debt::Debt;
 use limit::Limit;
-use receive::Came;
 
 use crate::manner::{Manner, ReplyEnd, Turn};
 
@@ -44,9 +57,6 @@ const MOST_UNASKED: usize = 16 * MOST_REPLY;
 
 /// How long one wait lasts, so that a cancelled call ends soon.
 const SLICE: Duration = Duration::from_millis(20);
-
-/// How soon after a late reply the right one follows: an instrument that did not answer for long says all at once.
-const FOLLOWS: Duration = Duration::from_secs(1);
 
 /// Lines that instruments said by themselves, and nobody has fetched; beyond that the oldest are dropped.
 const MOST_HEARD: usize = 1000;
@@ -94,7 +104,7 @@ pub(crate) struct Line {
     is_begun: bool,
     /// What may still come in as an answer to an earlier question.
     debt: Option<Debt>,
-    /// How many answers to earlier questions may come in before the one to the next.
+    /// How many answers to earlier questions may come in before the one to the next, at most.
     doubt: u32,
     /// Whether it was waited for these already.
     has_waited: bool,
@@ -211,18 +221,6 @@ impl Line {
         reply
     }
 
-    fn ask_in_doubt(&mut self, question: &Question<'_>, patience: &dyn Patience) -> Result<Vec<u8>> {
-        let again = if question.only_reads() { self.doubt } else { 0 };
-        let mut reply = self.ask_once(question, patience)?;
-        for _ in 0..again {
-            reply = self.ask_once(question, patience)?;
-        }
-        if question.only_reads() {
-            self.doubt = 0;
-        }
-        Ok(reply)
-    }
-
     fn ask_once(&mut self, question: &Question<'_>, patience: &dyn Patience) -> Result<Vec<u8>> {
         self.send(question, patience)?;
         // Until the answer is here it is owed, whatever else ends the wait.
@@ -239,23 +237,6 @@ impl Line {
         self.silent.remove(&question.of);
         self.rest(question);
         Ok(reply)
-    }
-
-    /// Waits whether another reply follows; if one does, the first was a late one.
-    fn follow(&mut self, question: &Question<'_>, first: Vec<u8>, patience: &dyn Patience) -> Result<Vec<u8>> {
-        let limit = Limit::of(question.manner.reply_timeout(question.turn).min(FOLLOWS), patience);
-        match self.next(&limit.wait(question), patience)? {
-            Came::Whole(second) => {
-                self.doubt -= 1;
-                let is_better = (question.fits)(&second) || !(question.fits)(&first);
-                Ok(if is_better { second } else { first })
-            }
-            Came::Nothing | Came::Part if limit.is_cut => Err(self.overdue(question, limit)),
-            Came::Nothing | Came::Part => {
-                self.has_waited = true;
-                Ok(first)
-            }
-        }
     }
 
     /// Waits until the instrument is ready, throws away what has come in unasked, and sends.

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::manner::ReplyEnd;
 
-/// How many late answers are reckoned with.
-const MOST_DOUBT: u32 = 3;
+/// How many times as long as a reply that is in time a late one is waited for, where that keeps no neighbour waiting.
+pub(super) const LATE: u32 = 3;
 
 /// Answers that may still come in, to be thrown away.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub(super) struct Debt {
     echo: Option<Vec<u8>>,
     /// Whether no answer has come at all. Else one has that did not fit, or none is due.
     pub(super) is_grave: bool,
+    /// After a doubt: how long nothing may come until the doubt is over.
+    quiet: Option<Duration>,
 }
 
 impl Debt {
@@ -41,6 +43,7 @@ impl Debt {
             end: question.manner.reply_end(question.turn).clone(),
             echo: question.manner.echo.then(|| question.text.to_vec()),
             is_grave: true,
+            quiet: None,
         }
     }
 
@@ -49,6 +52,17 @@ impl Debt {
         Debt {
             is_grave: false,
             ..Debt::of(question, 1)
+        }
+    }
+
+    /// Answers to a question that was answered already: so many at most, and none any more once it was quiet for so many
+    /// times the time that a reply may take.
+    pub(super) fn after_doubt(question: &Question<'_>, owed: u32, times: u32) -> Self {
+        Debt {
+            owed,
+            is_grave: false,
+            quiet: Some(question.manner.reply_timeout(question.turn) * times),
+            ..Debt::of(question, times)
         }
     }
 
@@ -88,6 +102,7 @@ impl Line {
         while let Some(debt) = self.debt.clone() {
             match self.next(&debt.wait(), patience)? {
                 Came::Whole(line) => self.pay(&line),
+                Came::Nothing if debt.quiet.is_some() => self.trust(),
                 Came::Nothing | Came::Part => self.write_off(debt)?,
             }
         }
@@ -96,8 +111,12 @@ impl Line {
 
     /// An answer that was owed has come.
     pub(super) fn pay(&mut self, line: &[u8]) {
-        if self.debt.as_mut().is_some_and(|debt| debt.is_paid_by(line)) {
-            self.debt = None;
+        let Some(debt) = &mut self.debt else { return };
+        match (debt.is_paid_by(line), debt.quiet) {
+            (true, Some(_)) => self.trust(),
+            (true, None) => self.debt = None,
+            (false, Some(quiet)) => debt.until = Instant::now() + quiet,
+            (false, None) => {}
         }
     }
 
@@ -125,18 +144,11 @@ impl Line {
     /// long, and for an instrument that did not answer the last time either, no longer at all: its neighbours wait, too.
     pub(super) fn owe(&mut self, question: &Question<'_>) {
         let times = match (self.is_shared, self.silent.contains(&question.of)) {
-            (false, _) => 3,
+            (false, _) => LATE,
             (true, false) => 2,
             (true, true) => 1,
         };
         self.debt = Some(Debt::of(question, times));
-    }
-
-    /// So many answers may come in some time.
-    pub(super) fn suspect(&mut self, owed: u32) {
-        // More than these were lost: an instrument that has not answered for a day will not answer to all of it.
-        self.doubt = (self.doubt + owed).min(MOST_DOUBT);
-        self.has_waited = false;
     }
 
     /// The reply did not fit: the one that does may follow, and is waited for before the next question.

@@ -36,12 +36,14 @@ impl Line {
     /// The reply to a question, within the limit.
     pub(super) fn reply(&mut self, question: &Question<'_>, limit: Limit, patience: &dyn Patience) -> Result<Vec<u8>> {
         let mut other = None;
+        // What does not fit is no proof that a late answer has come: the doubt stays as great as it was.
+        let mut late = self.doubt;
         loop {
-            let may_be_other = self.doubt > 0 || self.is_shared;
+            let may_be_other = late > 0 || self.is_shared;
             match self.next(&limit.wait(question), patience)? {
                 // An earlier one, or that of a neighbour.
                 Came::Whole(reply) if may_be_other && !(question.fits)(&reply) => {
-                    self.doubt = self.doubt.saturating_sub(1);
+                    late = late.saturating_sub(1);
                     other = Some(reply);
                 }
                 Came::Whole(reply) => return Ok(reply),
