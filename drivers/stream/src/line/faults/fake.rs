@@ -1,11 +1,12 @@
 //! The instrument that does everything wrong, on every kind of line.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     io::{Read, Write},
     net::{SocketAddr, TcpListener, UdpSocket},
     sync::{Arc, Mutex},
     thread,
+    time::{Duration, Instant},
 };
 
 /// What the instrument does with one question.
@@ -49,6 +50,40 @@ pub(super) const FAULTS: [Fault; 11] = [
     Fault::WrongEcho,
 ];
 
+/// How late the instrument was at most when it meant to be in time. Bytes stay in their order, so that the first time that
+/// it hears a question is the first time that it was sent.
+#[derive(Clone, Default)]
+pub(super) struct Clock(Arc<Mutex<Times>>);
+
+#[derive(Default)]
+struct Times {
+    sent: HashMap<Vec<u8>, VecDeque<Instant>>,
+    latest: Duration,
+}
+
+impl Clock {
+    pub(super) fn asked(&self, question: &[u8]) {
+        let mut times = self.0.lock().unwrap();
+        times
+            .sent
+            .entry(question.to_vec())
+            .or_default()
+            .push_back(Instant::now());
+    }
+
+    /// What was to be said at once to the question has been said.
+    fn answered(&self, question: &[u8]) {
+        let mut times = self.0.lock().unwrap();
+        if let Some(sent) = times.sent.get_mut(question).and_then(VecDeque::pop_front) {
+            times.latest = times.latest.max(sent.elapsed());
+        }
+    }
+
+    pub(super) fn latest(&self) -> Duration {
+        self.0.lock().unwrap().latest
+    }
+}
+
 /// An instrument with faults to come.
 #[derive(Clone)]
 pub(super) struct Fake {
@@ -56,6 +91,7 @@ pub(super) struct Fake {
     pub(super) echo: bool,
     /// What was not said yet.
     pub(super) late: Vec<u8>,
+    pub(super) clock: Clock,
 }
 
 /// What it says to one question.
@@ -118,11 +154,12 @@ impl Fake {
                 line.push(byte[0]);
                 continue;
             }
-            let says = self.hear(std::str::from_utf8(&std::mem::take(&mut line)).unwrap());
-            for piece in says.pieces {
-                if end.write_all(&piece).is_err() {
-                    return;
-                }
+            let question = std::mem::take(&mut line);
+            let says = self.hear(std::str::from_utf8(&question).unwrap());
+            let said = says.pieces.iter().try_for_each(|piece| end.write_all(piece));
+            self.clock.answered(&question);
+            if said.is_err() {
+                return;
             }
             if says.then_cuts {
                 return;
@@ -187,6 +224,7 @@ pub(super) fn over_udp(mut fake: Fake, fixed: bool) -> Served {
             for piece in says.pieces {
                 let _ = socket.send_to(&piece, from);
             }
+            fake.clock.answered(question);
         }
     });
     let local = match fixed {
