@@ -88,7 +88,7 @@ pub fn read<F: JsonSchema, S>(
     found.extend(duration::resolve(&tree, &mut checked));
     let mut reader = Reader::new(&tree, &checked);
     let understood = understand(&mut reader);
-    found.append(&mut reader.found);
+    found.extend(reader.take_found());
     found.extend(checked.into_diagnostics());
     found.sort_by_key(|d| d.place.as_ref().map_or(0, |place| place.span.start));
     match understood {

@@ -30,6 +30,19 @@ impl Reader<'_> {
     }
 
     fn name(&mut self, table: &str, name: &str) {
+        self.shape(table, name);
+        if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+            let error = self.key_error(&[table, name], format!("`{name}` is a name that the host needs itself"));
+            self.push(error.help(match name.to_ascii_lowercase().as_str() {
+                "stop" => "what stops the instrument is described under `[stop]`",
+                "status" => "how the status is read is described under `[status]`",
+                _ => "name it after what it is: `temperature`, `setpoint`, `position`",
+            }));
+        }
+    }
+
+    /// Tells whether a key of a table cannot be a name, because of its characters.
+    pub fn shape(&mut self, table: &str, name: &str) {
         if !is_name(name) {
             let error = self.key_error(&[table, name], format!("`{name}` cannot be a name"));
             let fixed: String = name
@@ -41,14 +54,6 @@ impl Reader<'_> {
                 true => error.help(format!("a name is {rule}: `{fixed}`, say")),
                 false => error.help(format!("a name is {rule}")),
             });
-        }
-        if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
-            let error = self.key_error(&[table, name], format!("`{name}` is a name that the host needs itself"));
-            self.push(error.help(match name.to_ascii_lowercase().as_str() {
-                "stop" => "what stops the instrument is described under `[stop]`",
-                "status" => "how the status is read is described under `[status]`",
-                _ => "name it after what it is: `temperature`, `setpoint`, `position`",
-            }));
         }
     }
 }

@@ -13,11 +13,12 @@ use crate::{
 pub struct Reader<'f> {
     tree: &'f Tree,
     checked: &'f Checked,
-    pub(super) found: Vec<Diagnostic>,
+    found: Vec<Diagnostic>,
 }
 
 impl<'f> Reader<'f> {
-    pub(super) fn new(tree: &'f Tree, checked: &'f Checked) -> Self {
+    /// Of a file whose structure was checked.
+    pub fn new(tree: &'f Tree, checked: &'f Checked) -> Self {
         Reader {
             tree,
             checked,
@@ -35,6 +36,11 @@ impl<'f> Reader<'f> {
             value => value.get(step),
         });
         serde_json::from_value(value?.clone()).ok()
+    }
+
+    /// All of the file, as far as its structure is right.
+    pub fn value(&self) -> &'f serde_json::Value {
+        &self.checked.value
     }
 
     /// Whether the file has something at a path.
@@ -79,6 +85,18 @@ impl<'f> Reader<'f> {
     /// Adds something that was found wrong.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.found.push(diagnostic);
+    }
+
+    /// What was found wrong so far, which this no longer has then.
+    pub fn take_found(&mut self) -> Vec<Diagnostic> {
+        std::mem::take(&mut self.found)
+    }
+
+    /// Gives all that was found after the first `before` things another place.
+    pub fn relocate_after(&mut self, before: usize, place: &Place) {
+        for diagnostic in self.found.iter_mut().skip(before) {
+            diagnostic.place = Some(Box::new(place.clone()));
+        }
     }
 
     /// How many things were found wrong so far.

@@ -25,7 +25,7 @@ impl Reader<'_> {
             self.push(error.help("write `{:d}` in `expect`, and `type = \"integer\"` if it is a parameter"));
             return None;
         }
-        let before = self.found.len();
+        let before = self.count();
         let mut all: Vec<Bits> = Vec::new();
         for name in self.keys(&path) {
             let Some(entry) = entries.get(name) else { continue };
@@ -47,7 +47,7 @@ impl Reader<'_> {
             }
             all.push(bits);
         }
-        (self.found.len() == before).then_some(all)
+        (self.count() == before).then_some(all)
     }
 
     fn some_bits(&mut self, path: &[&str], name: &str, entry: &BitsEntry) -> Option<Bits> {

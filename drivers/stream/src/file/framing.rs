@@ -159,7 +159,7 @@ impl Reader<'_> {
 
     /// What is said of where a reply ends, which may be nothing. `None` if it is wrong.
     fn said_end(&mut self, path: &[&str], manners: &Manners<'_>) -> Option<Option<ReplyEnd>> {
-        let before = self.found.len();
+        let before = self.count();
         self.only_one_end(path, manners, None);
         let terminator = manners.terminator.and_then(|text| {
             let path = [path, &["reply_terminator"]].concat();
@@ -169,7 +169,7 @@ impl Reader<'_> {
             let path = [path, &["length_field"]].concat();
             self.length_field(&path, entry).map(ReplyEnd::Field)
         });
-        if self.found.len() > before {
+        if self.count() > before {
             return None;
         }
         let length = manners.length.map(|bytes| ReplyEnd::Length(bytes as usize));

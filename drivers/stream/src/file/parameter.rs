@@ -107,7 +107,7 @@ impl Reader<'_> {
 
     fn parameter(&mut self, name: &str, entry: ParameterEntry) -> Option<Draft> {
         let path = ["parameters", name];
-        let before = self.found.len();
+        let before = self.count();
         let subject = self.subjects.iter().find(|(known, _)| known == name)?.1.clone();
         let facts = [
             ("unit", entry.unit.is_some()),
@@ -130,7 +130,7 @@ impl Reader<'_> {
             .as_ref()
             .and_then(|write| self.write(&path, write, &subject));
         let tolerance = self.tolerance(&path, &subject, &entry, write.as_ref());
-        if self.found.len() > before {
+        if self.count() > before {
             return None;
         }
         let precision = |exchange: Option<&Exchange>, sent: bool| {

@@ -60,7 +60,7 @@ pub(crate) fn read_source(source: &Source, given: &Given) -> Result<Script, Wron
         return Err(Wrong::Given(error));
     }
     let script = reader.script();
-    found.append(&mut reader.found);
+    found.extend(reader.take_found());
     found.extend(checked.into_diagnostics());
     found.sort_by_key(|d| d.place.as_ref().map_or(0, |place| place.span.start));
     match script {
@@ -78,7 +78,7 @@ impl Reader<'_> {
         let about: Option<About> = self.part(&["instrument"]);
         let init = self.talks("init");
         let exit = self.talks("exit");
-        self.names();
+        self.all_names();
         let readings = self.readings();
         let drafts = self.parameters();
         let commands = self.commands();
@@ -110,7 +110,7 @@ impl Reader<'_> {
         let told = told(&script, &drafts);
         script.parameters = parameter::connect(std::mem::take(&mut drafts), &readings, &told);
         self.check_sources(&script);
-        self.found.is_empty().then_some(script)
+        (self.count() == 0).then_some(script)
     }
 
     /// What is needed to ask for something must not need that itself; and what tells that the instrument is busy has to be

@@ -2,15 +2,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ops::Range,
+    ops::{Deref, DerefMut},
 };
 
 use baton_plugin_api::{
     Value,
-    diagnostic::{Diagnostic, Place},
+    diagnostic::Diagnostic,
+    instrument,
     source::{Checked, Tree},
 };
-use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::{Encoding, subjects::Subject};
@@ -19,10 +19,9 @@ use crate::{
     template::{self, Slip, Whose},
 };
 
-/// A checked file, and what was found wrong so far.
+/// A checked file, what was found wrong so far, and what its names stand for.
 pub(super) struct Reader<'f> {
-    tree: &'f Tree,
-    checked: &'f Checked,
+    base: instrument::Reader<'f>,
     /// What `[line]` says that matters to every line.
     pub(super) ends: Ends,
     /// What the name of each parameter stands for.
@@ -31,7 +30,20 @@ pub(super) struct Reader<'f> {
     pub(super) settings: Vec<(String, Option<(Subject, Value)>)>,
     /// What the lab's config gives for the settings.
     pub(super) given: &'f Given,
-    pub(super) found: Vec<Diagnostic>,
+}
+
+impl<'f> Deref for Reader<'f> {
+    type Target = instrument::Reader<'f>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.base
+    }
+}
+
+impl DerefMut for Reader<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.base
+    }
 }
 
 /// How lines end, and how characters become bytes.
@@ -56,76 +68,19 @@ pub(crate) type Given = BTreeMap<String, Json>;
 impl<'f> Reader<'f> {
     pub(super) fn new(tree: &'f Tree, checked: &'f Checked, given: &'f Given) -> Self {
         Reader {
-            tree,
-            checked,
+            base: instrument::Reader::new(tree, checked),
             ends: Ends::default(),
             subjects: Vec::new(),
             settings: Vec::new(),
             given,
-            found: Vec::new(),
         }
-    }
-
-    /// A part of the file, if it is there and its structure is right; what is wrong there has been told already.
-    pub(super) fn part<T: DeserializeOwned>(&self, path: &[&str]) -> Option<T> {
-        if !self.checked.is_ok_at(path) {
-            return None;
-        }
-        let value = path.iter().try_fold(&self.checked.value, |value, step| match value {
-            serde_json::Value::Array(items) => items.get(step.parse::<usize>().ok()?),
-            value => value.get(step),
-        });
-        serde_json::from_value(value?.clone()).ok()
-    }
-
-    /// Whether the file has something at a path.
-    pub(super) fn exists(&self, path: &[&str]) -> bool {
-        self.tree.get(path).is_some()
     }
 
     /// The parameters that get a value from wherever something comes from the instrument.
     pub(super) fn told(&self) -> BTreeSet<String> {
         let mut told = BTreeSet::new();
-        collect_told(&self.checked.value, self.ends.encoding, &mut told);
+        collect_told(self.value(), self.ends.encoding, &mut told);
         told
-    }
-
-    /// The keys of a table, in the order of the file.
-    pub(super) fn keys(&self, path: &[&str]) -> Vec<&'f str> {
-        let entries = self.tree.get(path).map(|node| node.entries()).unwrap_or_default();
-        entries.iter().map(|entry| entry.key.as_str()).collect()
-    }
-
-    /// An error about the value at a path.
-    pub(super) fn error(&self, path: &[&str], message: impl Into<String>) -> Diagnostic {
-        self.tree.error_at(path, message)
-    }
-
-    /// An error about the key at a path.
-    pub(super) fn key_error(&self, path: &[&str], message: impl Into<String>) -> Diagnostic {
-        self.tree.error_at_key(path, message)
-    }
-
-    /// The place of the key at a path.
-    pub(super) fn key_place(&self, path: &[&str]) -> Place {
-        self.tree.key_place_of(path)
-    }
-
-    /// The place of a piece of the text at a path; of all of it, if the file does not have it letter by letter.
-    pub(super) fn place_inside(&self, path: &[&str], piece: Range<usize>) -> Place {
-        let source = self.tree.source();
-        let exact = || {
-            let node = self.tree.get(path)?;
-            let written = source.text().get(node.span.clone())?;
-            let inner = written.get(1..written.len().checked_sub(1)?)?;
-            let start = node.span.start + 1;
-            (inner == node.as_str()?).then(|| source.place(start + piece.start..start + piece.end))
-        };
-        exact().unwrap_or_else(|| self.tree.place_of(path))
-    }
-
-    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
-        self.found.push(diagnostic);
     }
 
     /// Tells what is wrong in a template at a path.

@@ -13,10 +13,10 @@ impl Reader<'_> {
     /// Reads all settings, with what the lab's config gives for them.
     pub(super) fn read_settings(&mut self) {
         for name in self.keys(&["settings"]) {
-            let before = self.found.len();
+            let before = self.count();
             let entry: Option<SettingEntry> = self.part(&["settings", name]);
             let setting = entry.and_then(|entry| self.read_setting(name, &entry));
-            let setting = setting.filter(|_| self.found.len() == before);
+            let setting = setting.filter(|_| self.count() == before);
             self.settings.push((name.to_owned(), setting));
         }
     }

@@ -36,7 +36,7 @@ impl Reader<'_> {
             }
             None => None,
         };
-        let before = self.found.len();
+        let before = self.count();
         let when = self.when(&entry, read.as_ref());
         let busy_while = self.busy_while(&entry);
         let query = StatusQuery {
@@ -56,7 +56,7 @@ impl Reader<'_> {
             let error = error.related(self.key_place(&["stop"]), "it can be stopped");
             self.push(error.help("say what it answers while it is on its way: `moving = \"busy\"`"));
         }
-        (self.found.len() == before).then_some(Some(query))
+        (self.count() == before).then_some(Some(query))
     }
 
     /// What each answer means, in the order of the file.

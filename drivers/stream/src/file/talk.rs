@@ -114,7 +114,7 @@ impl Reader<'_> {
 
     fn command(&mut self, name: &str, entry: CommandEntry) -> Option<Command> {
         let path = ["commands", name];
-        let before = self.found.len();
+        let before = self.count();
         let argument = self.value(&path, "argument", entry.argument.as_ref(), "send", Some(&entry.send));
         let result = self.value(
             &path,
@@ -145,7 +145,7 @@ impl Reader<'_> {
             &entry.manners(),
         );
         let exchange = self.steps(&path, entry.steps(), exchange)?;
-        if self.found.len() > before {
+        if self.count() > before {
             return None;
         }
         let datatype = |role: Role, subject: &Subject| match role {

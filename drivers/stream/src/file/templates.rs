@@ -74,7 +74,7 @@ impl Role {
 impl Reader<'_> {
     /// Reads the template at a path and binds its placeholders to what they stand for.
     pub(super) fn format(&mut self, path: &[&str], text: &str, role: Role, scope: Scope<'_>) -> Option<Format> {
-        let before = self.found.len();
+        let before = self.count();
         let template = match template::parse(text, self.ends.encoding) {
             Ok(template) => template,
             Err(slips) => {
@@ -92,7 +92,7 @@ impl Reader<'_> {
                 Piece::Placeholder(placeholder) => self.part_of(path, placeholder, role, scope),
             })
             .collect();
-        if self.found.len() > before {
+        if self.count() > before {
             return None;
         }
         let format = Format {
@@ -106,7 +106,7 @@ impl Reader<'_> {
             },
         };
         self.check_ends(path, &template, &format, role);
-        (self.found.len() == before).then_some(format)
+        (self.count() == before).then_some(format)
     }
 
     fn check_terminator(&mut self, path: &[&str], template: &Template, role: Role) {
@@ -158,7 +158,8 @@ impl Reader<'_> {
             };
             let error = Diagnostic::error(message).at(place);
             let first = values.first().filter(|_| most > 0);
-            self.push(match first.map(|first| self.place_inside(path, first.span.clone())) {
+            let first = first.map(|first| self.place_inside(path, first.span.clone()));
+            self.push(match first {
                 Some(first) => error.related(first, "the first one").help(help),
                 None => error.help(help),
             });

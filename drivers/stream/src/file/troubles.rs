@@ -19,25 +19,25 @@ use crate::{
 impl Reader<'_> {
     /// What the whole file has under `[errors]`.
     pub(super) fn errors(&mut self) -> Option<Vec<Trouble>> {
-        let before = self.found.len();
+        let before = self.count();
         let mut troubles = Vec::new();
         for pattern in self.keys(&["errors"]) {
             let path = ["errors", pattern];
             let entry: Option<TroubleEntry> = self.part(&path);
             troubles.extend(entry.and_then(|entry| self.trouble(&path, pattern, &entry)));
         }
-        (self.found.len() == before).then_some(troubles)
+        (self.count() == before).then_some(troubles)
     }
 
     /// A table of patterns, in the order of the file.
     pub(super) fn troubles(&mut self, path: &[&str], entries: &BTreeMap<String, TroubleEntry>) -> Option<Vec<Trouble>> {
         let mut troubles = Vec::new();
-        let before = self.found.len();
+        let before = self.count();
         for pattern in self.keys(path) {
             let Some(entry) = entries.get(pattern) else { continue };
             troubles.extend(self.trouble(&[path, &[pattern]].concat(), pattern, entry));
         }
-        (self.found.len() == before).then_some(troubles)
+        (self.count() == before).then_some(troubles)
     }
 
     fn trouble(&mut self, path: &[&str], pattern: &str, entry: &TroubleEntry) -> Option<Trouble> {
@@ -46,13 +46,11 @@ impl Reader<'_> {
             TroubleEntry::Told(told) => (told.kind, told.text.clone(), codes(&told.codes)),
         };
         // The place of a mistake in a pattern is that of the key.
-        let before = self.found.len();
+        let before = self.count();
         let subject = Subject::plain(self.kind_in(pattern));
         let format = self.format(path, pattern, Role::Echo, Scope::alone(&subject));
         let place = self.key_place(path);
-        for diagnostic in &mut self.found[before..] {
-            diagnostic.place = Some(Box::new(place.clone()));
-        }
+        self.relocate_after(before, &place);
         let format = format?;
         if format.parts.iter().all(|part| part.is_anything()) && !format.parts.is_empty() {
             let error = self.key_error(path, "every reply looks like this, and would be an error");
