@@ -78,6 +78,7 @@ def check_a_stock_client_is_told_who_has_the_lock(bench: Bench) -> None:
         node.client.execCommand("stage", "stop")
         equal(node.read("stage", "locked_by"), "ana@beamline (claimed)", "who has locked the stage")
         holder.close()
+        until("the holder's end is noticed", lambda: node.read("stage", "locked_by") == "")
         node.drive("stage", 1)
         near(node.read("stage"), 1, 0.01, "stage when the holder has left")
         equal((node.unhandled, node.mistakes), ([], []), "what the client did not understand")
