@@ -74,12 +74,7 @@ impl Executor {
 
     /// Tells the driver to stop, by its stopper from here or at the head of the worker's queue.
     pub(crate) fn call_stop(self: &Arc<Self>, device: &Arc<Device>, caller: &Caller) -> Call {
-        let label = Label {
-            device: Arc::clone(device.name()),
-            member: "".into(),
-            verb: "stop",
-        };
-        let call = Call::new(label, caller.owner.clone(), self.now(), None);
+        let call = self.stop_call(device, caller);
         let stopper = device.worker().stopper(device.slot());
         let queued = self.push_stop(device, &call, stopper.is_none());
         match (stopper, queued) {
@@ -93,6 +88,23 @@ impl Executor {
             self.drive(&call, device.worker());
         }
         call
+    }
+
+    /// Has the worker look at what a stop came to that was called from there.
+    pub(super) fn look_after_stop(&self, device: &Arc<Device>, caller: &Caller) {
+        let call = self.stop_call(device, caller);
+        if let Err(refusal) = self.push_stop(device, &call, false) {
+            self.resolve(call.core(), Err(Failure::Refused(refusal)));
+        }
+    }
+
+    fn stop_call(&self, device: &Arc<Device>, caller: &Caller) -> Call {
+        let label = Label {
+            device: Arc::clone(device.name()),
+            member: "".into(),
+            verb: "stop",
+        };
+        Call::new(label, caller.owner.clone(), self.now(), None)
     }
 
     /// Puts a stop at the head of the worker's queue: to have the driver called, or only to look at what it came to.

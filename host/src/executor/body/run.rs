@@ -19,6 +19,7 @@ use crate::{
         inbox::{Action, Job},
         motion::Motion,
         running::Running,
+        stopper::Stopper,
     },
     failure::{Failure, Refusal},
 };
@@ -280,18 +281,7 @@ impl Body {
         let device = Arc::clone(&self.instances[slot].device);
         let limit = super::STOP_LIMIT;
         let stopped = match self.worker.stopper(slot) {
-            Some(stopper) => {
-                let (device, member) = (Arc::clone(device.name()), "".into());
-                let label = Label {
-                    device,
-                    member,
-                    verb: "stop",
-                };
-                self.begin(Running::alone(slot, label, self.now(), limit));
-                let stopped = stopper.stop(limit);
-                self.leave();
-                stopped
-            }
+            Some(stopper) => self.call_stopper(&device, &stopper),
             None if by_us && device.has_stop() => {
                 self.enter_alone(slot, &"".into(), "stop", limit, |device, cx| device.stop(cx))
             }
@@ -300,6 +290,21 @@ impl Body {
         if let Err(error) = stopped {
             tracing::warn!(device = %device.name(), "{}: stop: {}", device.name(), error.message());
         }
+    }
+
+    /// Calls a stopper from here, between two entries: what comes next on this worker comes after it.
+    pub(super) fn call_stopper(&self, device: &Device, stopper: &Stopper) -> Result<(), Error> {
+        let limit = super::STOP_LIMIT;
+        let (name, member) = (Arc::clone(device.name()), "".into());
+        let label = Label {
+            device: name,
+            member,
+            verb: "stop",
+        };
+        self.begin(Running::alone(device.slot(), label, self.now(), limit));
+        let stopped = stopper.stop(limit);
+        self.leave();
+        stopped
     }
 
     /// How long a motion may take by the driver's own estimate: twice that, and some seconds.

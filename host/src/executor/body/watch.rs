@@ -112,8 +112,18 @@ impl Body {
         self.stop_for(&self.instances[slot].device, "the host, because its call was given up");
     }
 
+    /// Stops a device before this worker does anything else: a stop from a thread of its own could come late, and end the
+    /// next motion. What has no stopper, or one that fails, is stopped at the head of the queue.
     fn stop_for(&self, device: &Arc<Device>, why: &str) {
         let caller = Caller::new(OwnerId::new(why));
-        self.executor.call_stop(device, &caller);
+        let stopper = self.worker.stopper(device.slot());
+        match stopper {
+            Some(stopper) if self.call_stopper(device, &stopper).is_ok() => {
+                self.executor.look_after_stop(device, &caller);
+            }
+            _ => {
+                self.executor.call_stop(device, &caller);
+            }
+        }
     }
 }
