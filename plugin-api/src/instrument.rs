@@ -11,6 +11,7 @@
 //! [`schema()`] is the schema for editors.
 
 mod duration;
+mod facts;
 mod names;
 mod reader;
 mod schema;
@@ -24,6 +25,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use duration::resolve as resolve_durations;
+pub use facts::Facts;
 pub use reader::{Reader, collect};
 pub use schema::schema;
 pub use state::{Meaning, State, StateText};

@@ -13,7 +13,7 @@ use crate::{
 pub(crate) fn describe(script: Script, connect_timeout: Duration, table: &mut Table<Instrument>) {
     let limit = script.longest_call(connect_timeout);
     table.doc(script.doc);
-    let main = script.parameters.iter().position(|p| p.main).unwrap_or(0);
+    let main = script.parameters.iter().position(|p| p.facts.main).unwrap_or(0);
     let has_status = script.status.is_some();
     for (index, parameter) in script.parameters.into_iter().enumerate() {
         describe_parameter(parameter, index, index == main, has_status, limit, table);
@@ -37,30 +37,7 @@ fn describe_parameter(
     limit: Duration,
     table: &mut Table<Instrument>,
 ) {
-    let mut row = table
-        .parameter::<Value>(parameter.name)
-        .datatype(parameter.datatype)
-        .doc(parameter.doc)
-        .unit(parameter.unit)
-        .timeout(limit);
-    if parameter.main {
-        row = row.main();
-    }
-    if let Some((lower, upper)) = parameter.limits {
-        row = row.limits(lower..=upper);
-    }
-    if let Some(tolerance) = parameter.tolerance {
-        row = row.tolerance(tolerance);
-    }
-    if let Some(digits) = parameter.digits {
-        row = row.digits(digits);
-    }
-    if let Some(interval) = parameter.poll {
-        row = row.poll(interval);
-    }
-    if let Some(limit) = parameter.motion_timeout {
-        row = row.motion_timeout(limit);
-    }
+    let mut row = parameter.facts.row(table, limit);
     if parameter.read.is_some() {
         row = row.read(move |instrument, cx| instrument.read(index, is_main, cx));
     }

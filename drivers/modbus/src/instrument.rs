@@ -36,7 +36,7 @@ impl Instrument {
     pub(crate) fn open(line: Shared<Line>, is_alone: bool, unit: u8, script: Script, host: Host) -> Result<Self> {
         let wanted = script.parameters.iter().enumerate().filter_map(|(index, parameter)| {
             let field = parameter.read.as_ref()?;
-            let poll = parameter.poll;
+            let poll = parameter.facts.poll;
             Some(Wanted { index, field, poll })
         });
         let blocks = blocks::plan(&wanted.collect::<Vec<_>>(), script.blocks);
@@ -83,7 +83,7 @@ impl Instrument {
             if let Some(Ok(value)) = value
                 && value.as_f64().is_none_or(f64::is_finite)
             {
-                cx.publish(&parameter.name, value);
+                cx.publish(&parameter.facts.name, value);
             }
         }
         field.decode(&part(&field))

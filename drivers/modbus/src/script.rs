@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use baton_plugin_api::{
     Datatype, Status, Value,
-    instrument::{Meaning, State},
+    instrument::{Facts, Meaning, State},
 };
 
 use crate::{blocks::Limits, field::Field, file::WriteFunction};
@@ -30,19 +30,9 @@ pub(crate) struct Script {
 
 #[derive(Debug)]
 pub(crate) struct Parameter {
-    pub(crate) name: String,
-    pub(crate) doc: String,
-    pub(crate) unit: String,
-    pub(crate) main: bool,
-    pub(crate) datatype: Datatype,
+    pub(crate) facts: Facts,
     pub(crate) read: Option<Field>,
     pub(crate) write: Option<Write>,
-    pub(crate) limits: Option<(f64, f64)>,
-    pub(crate) tolerance: Option<f64>,
-    /// Zero for never.
-    pub(crate) poll: Option<Duration>,
-    pub(crate) motion_timeout: Option<Duration>,
-    pub(crate) digits: Option<u8>,
 }
 
 /// How a value is written.

@@ -5,7 +5,7 @@ mod trouble;
 
 use std::{sync::Arc, time::Duration};
 
-use baton_plugin_api::{Datatype, Value};
+use baton_plugin_api::{Datatype, Value, instrument::Facts};
 
 pub(crate) use status::{Key, StatusQuery};
 pub(crate) use trouble::{Code, Codes, ErrorQuery, Trouble};
@@ -71,22 +71,12 @@ pub(crate) struct Bits {
 
 #[derive(Debug)]
 pub(crate) struct Parameter {
-    pub(crate) name: String,
-    pub(crate) doc: String,
-    pub(crate) datatype: Datatype,
-    pub(crate) unit: String,
-    pub(crate) main: bool,
+    pub(crate) facts: Facts,
     /// `None` if nobody can ask for it.
     pub(crate) read: Option<Source>,
     pub(crate) write: Option<Exchange>,
-    pub(crate) limits: Option<(f64, f64)>,
     /// The limits of an integer to the last digit.
     pub(crate) whole_limits: Option<(i64, i64)>,
-    pub(crate) tolerance: Option<f64>,
-    /// Zero for never.
-    pub(crate) poll: Option<Duration>,
-    pub(crate) motion_timeout: Option<Duration>,
-    pub(crate) digits: Option<u8>,
 }
 
 /// Where the readings of a parameter come from.
@@ -167,7 +157,7 @@ impl Script {
 
     /// The parameter of that name.
     pub(crate) fn parameter(&self, name: &str) -> Option<&Parameter> {
-        self.parameters.iter().find(|parameter| parameter.name == name)
+        self.parameters.iter().find(|parameter| parameter.facts.name == name)
     }
 }
 

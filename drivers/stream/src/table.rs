@@ -17,7 +17,7 @@ const LISTEN: Duration = Duration::from_millis(100);
 pub(crate) fn describe(script: Script, table: &mut Table<Instrument>) {
     let limit = script.longest_call();
     table.doc(script.doc);
-    let main = script.parameters.iter().position(|p| p.main).unwrap_or(0);
+    let main = script.parameters.iter().position(|p| p.facts.main).unwrap_or(0);
     if script.parameters.is_empty() {
         table.no_main_parameter();
     }
@@ -43,31 +43,8 @@ pub(crate) fn describe(script: Script, table: &mut Table<Instrument>) {
 }
 
 fn describe_parameter(parameter: Parameter, write: Option<Write>, limit: Duration, table: &mut Table<Instrument>) {
-    let name = parameter.name.clone();
-    let mut row = table
-        .parameter::<Value>(parameter.name)
-        .datatype(parameter.datatype)
-        .doc(parameter.doc)
-        .unit(parameter.unit)
-        .timeout(limit);
-    if parameter.main {
-        row = row.main();
-    }
-    if let Some((lower, upper)) = parameter.limits {
-        row = row.limits(lower..=upper);
-    }
-    if let Some(tolerance) = parameter.tolerance {
-        row = row.tolerance(tolerance);
-    }
-    if let Some(digits) = parameter.digits {
-        row = row.digits(digits);
-    }
-    if let Some(interval) = parameter.poll {
-        row = row.poll(interval);
-    }
-    if let Some(limit) = parameter.motion_timeout {
-        row = row.motion_timeout(limit);
-    }
+    let name = parameter.facts.name.clone();
+    let mut row = parameter.facts.row(table, limit);
     if let Some(source) = parameter.read {
         if matches!(source, Source::Told) {
             row = row.published();

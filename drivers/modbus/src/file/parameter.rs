@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use baton_plugin_api::{Datatype, instrument::collect};
+use baton_plugin_api::{
+    Datatype,
+    instrument::{Facts, collect},
+};
 
 use super::{
     OwnWrite, ParameterEntry, WriteEntry,
@@ -130,7 +133,7 @@ fn finish(name: &str, entry: ParameterEntry, field: Field, read: Option<Field>, 
     let fits = write.as_ref().and_then(|write| write.field.range());
     let fits = fits.filter(|_| datatype == Datatype::Float);
     let rounding = write.as_ref().and_then(|write| write.field.rounding());
-    Parameter {
+    let facts = Facts {
         name: name.to_owned(),
         doc: entry.doc.unwrap_or_default(),
         unit: entry.unit.unwrap_or_default(),
@@ -141,7 +144,6 @@ fn finish(name: &str, entry: ParameterEntry, field: Field, read: Option<Field>, 
         poll: entry.poll.map(Duration::from_secs_f64),
         motion_timeout: entry.motion_timeout.map(Duration::from_secs_f64),
         digits: entry.digits.or(field.digits()),
-        read,
-        write,
-    }
+    };
+    Parameter { facts, read, write }
 }

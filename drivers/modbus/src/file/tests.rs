@@ -548,14 +548,14 @@ length = 7
                 .map(|write| format!(", {} by {:?}", write.field.place, write.way));
             format!(
                 "{}: {} at {} +{}{}, limits {:?}, tolerance {:?}, digits {:?}",
-                p.name,
-                p.datatype.noun(),
+                p.facts.name,
+                p.facts.datatype.noun(),
                 field.place,
                 field.count(),
                 write.unwrap_or_default(),
-                p.limits,
-                p.tolerance,
-                p.digits
+                p.facts.limits,
+                p.facts.tolerance,
+                p.facts.digits
             )
         })
         .collect();

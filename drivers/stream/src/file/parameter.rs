@@ -11,6 +11,8 @@ use super::{
     talk::{PLAIN, collect},
     templates::{Role, Scope},
 };
+use baton_plugin_api::instrument::Facts;
+
 use crate::{
     script::{Exchange, Parameter, Source},
     template::{Codec, Notation},
@@ -144,20 +146,23 @@ impl Reader<'_> {
         };
         let digits = precision(read.as_ref(), false).or(precision(write.as_ref(), true));
         let limits = entry.limits.as_ref();
-        let parameter = Parameter {
+        let facts = Facts {
             name: name.to_owned(),
             doc: entry.doc.unwrap_or_default(),
             datatype: subject.datatype(),
             unit: entry.unit.unwrap_or_default(),
             main: entry.main,
             limits: limits.and_then(|(lower, upper)| Some((lower.as_f64()?, upper.as_f64()?))),
-            whole_limits: limits.and_then(|(lower, upper)| Some((lower.as_i64()?, upper.as_i64()?))),
             tolerance,
             poll: entry.poll.map(Duration::from_secs_f64),
             motion_timeout: entry.motion_timeout.map(Duration::from_secs_f64),
             digits: entry.digits.or(digits),
+        };
+        let parameter = Parameter {
+            facts,
             read: None,
             write,
+            whole_limits: limits.and_then(|(lower, upper)| Some((lower.as_i64()?, upper.as_i64()?))),
         };
         let read = read.map(Arc::new);
         Some(Draft { parameter, read })
@@ -250,7 +255,7 @@ pub(super) fn connect(drafts: Vec<Draft>, readings: &[Arc<Exchange>], told: &[St
     let own: Vec<Arc<Exchange>> = drafts.iter().filter_map(|draft| draft.read.clone()).collect();
     let shared: Vec<&Arc<Exchange>> = readings.iter().chain(&own).collect();
     let source = |draft: &Draft| {
-        let name = draft.parameter.name.as_str();
+        let name = draft.parameter.facts.name.as_str();
         if let Some(exchange) = &draft.read {
             let exchange = Arc::clone(exchange);
             return Some(Source::Asked { exchange, own: true });

@@ -117,10 +117,10 @@ impl Reader<'_> {
     /// known.
     fn check_sources(&mut self, script: &Script) {
         for parameter in &script.parameters {
-            let mut way = vec![parameter.name.as_str()];
-            if self.exists(&["parameters", &parameter.name, "read"]) && leads_back(script, &mut way) {
+            let mut way = vec![parameter.facts.name.as_str()];
+            if self.exists(&["parameters", &parameter.facts.name, "read"]) && leads_back(script, &mut way) {
                 let error = self.error(
-                    &["parameters", &parameter.name, "read", "send"],
+                    &["parameters", &parameter.facts.name, "read", "send"],
                     "this question needs its own answer",
                 );
                 self.push(error.help(format!("the way back: {}", way.join(" → "))));

@@ -243,7 +243,7 @@ write = { send = "L {}" }
         .parameters
         .iter()
         .map(|p| {
-            let datatype = match &p.datatype {
+            let datatype = match &p.facts.datatype {
                 Datatype::Enum { members } => members
                     .iter()
                     .map(|m| format!("{}={}", m.name, m.value))
@@ -253,7 +253,7 @@ write = { send = "L {}" }
             };
             format!(
                 "{}: {datatype}, tolerance {:?}, digits {:?}",
-                p.name, p.tolerance, p.digits
+                p.facts.name, p.facts.tolerance, p.facts.digits
             )
         })
         .collect();

@@ -24,9 +24,9 @@ impl Write {
     /// The write of a parameter, if it can be written; `starts` for the main one.
     pub(crate) fn of(parameter: &Parameter, starts: bool) -> Option<Self> {
         Some(Write {
-            name: parameter.name.clone(),
+            name: parameter.facts.name.clone(),
             exchange: parameter.write.clone()?,
-            within: parameter.tolerance,
+            within: parameter.facts.tolerance,
             limits: parameter.whole_limits,
             starts,
         })

@@ -289,7 +289,7 @@ read = { send = "D?", expect = "{:8s}", reply_timeout = "5 s", pause = "200 ms" 
         .iter()
         .map(|parameter| match &parameter.read {
             Some(crate::script::Source::Asked { exchange, .. }) => exchange.turn.reply_end.clone(),
-            _ => panic!("{} is asked for", parameter.name),
+            _ => panic!("{} is asked for", parameter.facts.name),
         })
         .collect();
     // The first one with its terminator.
