@@ -11,6 +11,7 @@
 //! to its [`Surroundings`]: environment variables, the text of files with secrets, and whether a file exists.
 
 mod catalogue;
+pub mod diff;
 mod files;
 mod frame;
 mod lab;
@@ -26,7 +27,7 @@ pub use files::Files;
 pub use frame::Frame;
 pub use lab::{
     ControllerConfig, DeviceConfig, Execution, HostConfig, LabConfig, MemberConfig, OnDisconnect, OnExit, Origin,
-    ParameterConfig, RampConfig, Scale, Setting,
+    ParameterConfig, RampConfig, Scale, Setting, Sources,
 };
 pub use limits::{Bound, Limits, StatedLimits, Whose};
 pub use resolve::{Resolution, resolve};

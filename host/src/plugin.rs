@@ -155,7 +155,7 @@ impl Loader {
         row.plugin_api = Some(image.info.plugin_api.clone());
         row.rustc = Some(image.info.rustc.clone());
         row.warnings.extend(info::warning(&image.info));
-        let hash = hex(&Sha256::digest(&source.bytes));
+        let hash = sha256(&source.bytes);
         row.hash = Some(hash.clone());
         info::check_epoch(&image.info, &self.host)?;
         if let Some(known) = self.opened.get(&hash) {
@@ -183,8 +183,10 @@ fn private_name(file: &Path, hash: &str, generation: usize) -> String {
     format!("{stem}-{}-g{generation}.so", &hash[..8])
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// The SHA-256 of some bytes, in hexadecimal digits.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn log(row: &Row) {

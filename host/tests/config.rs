@@ -25,8 +25,8 @@ impl Surroundings for FixedEnvironment {
         System.read(path)
     }
 
-    fn is_file(&self, path: &Path) -> bool {
-        System.is_file(path)
+    fn content_hash(&self, path: &Path) -> Option<String> {
+        System.content_hash(path)
     }
 }
 

@@ -75,8 +75,9 @@ pub trait Surroundings {
     /// If it cannot be read or is no text.
     fn read(&self, path: &Path) -> io::Result<String>;
 
-    /// Whether there is a file of this name.
-    fn is_file(&self, path: &Path) -> bool;
+    /// The SHA-256 of what is in the file of this name, in hexadecimal digits; `None` if there is no such file, or it
+    /// cannot be read.
+    fn content_hash(&self, path: &Path) -> Option<String>;
 }
 
 /// This process on this machine.
@@ -92,7 +93,9 @@ impl Surroundings for System {
         std::fs::read_to_string(path)
     }
 
-    fn is_file(&self, path: &Path) -> bool {
-        path.is_file()
+    fn content_hash(&self, path: &Path) -> Option<String> {
+        // A pipe or a terminal would be read for ever.
+        let file = path.is_file().then(|| std::fs::read(path).ok()).flatten()?;
+        Some(crate::plugin::sha256(&file))
     }
 }

@@ -1,6 +1,11 @@
 //! A config with nothing left to look up.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use baton_plugin_api::{
     Datatype, Value,
@@ -76,6 +81,8 @@ pub struct ControllerConfig {
     pub controller_type: String,
     /// Options as the driver gets them. They may hold secrets that were looked up, so they are not for logs.
     pub options: serde_json::Value,
+    /// What stands behind its options.
+    pub sources: Sources,
     /// Whether its line can be open only once (R2).
     pub exclusive: bool,
     /// Where it is written.
@@ -97,6 +104,8 @@ pub struct DeviceConfig {
     pub device_type: String,
     /// Options as the driver gets them. They may hold secrets that were looked up, so they are not for logs.
     pub options: serde_json::Value,
+    /// What stands behind its values.
+    pub sources: Sources,
     /// Its parameters and commands, as the driver describes them.
     pub table: TableDescription,
     /// Settings of its parameters; those that the config does not mention are left out.
@@ -111,6 +120,16 @@ pub struct DeviceConfig {
     pub members: Vec<MemberConfig>,
     /// Where it is written.
     pub origin: Origin,
+}
+
+/// What stands behind the values of a device or a controller, by JSON pointers (RFC 6901) from its table in the config:
+/// `/options/password`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// Values that were looked up, in the environment or in a file: they may be secrets, and are not shown.
+    pub looked_up: BTreeSet<String>,
+    /// The files that options name, with the SHA-256 of what was in them, in hexadecimal digits.
+    pub files: BTreeMap<String, String>,
 }
 
 /// A device that a composite refers to.
@@ -289,5 +308,12 @@ impl ParameterConfig {
     /// The user's unit, where it is not the driver's.
     pub fn unit(&self) -> Option<&str> {
         self.scale.as_ref()?.value.unit.as_deref()
+    }
+}
+
+impl Serialize for Origin {
+    /// As `file:line:column`.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }

@@ -3,7 +3,7 @@
 use baton_plugin_api::description::{ControllerDescription, LibraryDescription};
 
 use super::{Lookup, Resolver, Section};
-use crate::config::{ControllerConfig, raw::RawController};
+use crate::config::{ControllerConfig, Sources, raw::RawController};
 
 /// A controller, and what its devices need to know of it.
 pub(super) struct Controller<'a> {
@@ -31,15 +31,16 @@ impl<'a> Resolver<'a> {
             .and_then(|library| self.controller_type(section, &raw, library));
         let options = match description {
             Lookup::There(description) => self.controller_options(section, description),
-            Lookup::Offline => Some(raw.options.into()),
+            Lookup::Offline => Some((raw.options.into(), Sources::default())),
             Lookup::Wrong => None,
         };
-        let config = options.map(|options| ControllerConfig {
+        let config = options.map(|(options, sources)| ControllerConfig {
             name: name.to_owned(),
             description: raw.description.unwrap_or_default(),
             driver: raw.driver.clone(),
             controller_type: raw.r#type,
             options,
+            sources,
             exclusive: raw.exclusive,
             origin: section.origin(&[]),
         });
@@ -75,12 +76,12 @@ impl<'a> Resolver<'a> {
         &self,
         section: &Section<'a>,
         description: &ControllerDescription,
-    ) -> Option<serde_json::Value> {
+    ) -> Option<(serde_json::Value, Sources)> {
         let options = self.options(section, &description.options);
         for reference in &options.references {
             let error = reference.error(format!("a controller cannot refer to `{}`", reference.text));
             self.report(error.help("only devices that stand alone refer to other devices"));
         }
-        options.is_sound.then_some(options.json)
+        options.is_sound.then_some((options.json, options.sources))
     }
 }

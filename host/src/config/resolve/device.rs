@@ -58,6 +58,7 @@ impl<'a> Resolver<'a> {
         let is_known = table.is_some() || !device_type.dynamic;
         config.table = table.unwrap_or_else(|| device_type.table.clone());
         device.table = is_known.then(|| config.table.clone());
+        config.sources = options.sources;
         self.parameters(section, &raw, &mut config, is_known);
         self.on_exit(section, &raw, &mut config);
         self.on_disconnect(section, &raw, &config);
@@ -155,6 +156,7 @@ fn unchecked(section: &Section<'_>, raw: &RawDevice, home: &Home<'_>) -> Option<
         controller: home.controller.clone(),
         device_type: raw.r#type.clone()?,
         options: raw.options.clone().into(),
+        sources: Default::default(),
         table: TableDescription::default(),
         parameters: Default::default(),
         commands: Default::default(),

@@ -13,6 +13,8 @@ pub(super) struct LookedUp {
     /// Paths, below the part, of values that cannot be looked up, which has been reported. Their references are still in
     /// their places.
     pub(super) failed: Vec<Vec<String>>,
+    /// Paths, below the part, of all values that were looked up.
+    pub(super) looked_up: Vec<Vec<String>>,
 }
 
 impl Resolver<'_> {
@@ -23,11 +25,13 @@ impl Resolver<'_> {
             section,
             path: Vec::new(),
             failed: Vec::new(),
+            looked_up: Vec::new(),
         };
         let node = walk.node(node);
         LookedUp {
             node,
             failed: walk.failed,
+            looked_up: walk.looked_up,
         }
     }
 }
@@ -37,6 +41,7 @@ struct Walk<'w, 'a> {
     section: &'w Section<'a>,
     path: Vec<String>,
     failed: Vec<Vec<String>>,
+    looked_up: Vec<Vec<String>>,
 }
 
 impl Walk<'_, '_> {
@@ -70,7 +75,10 @@ impl Walk<'_, '_> {
 
     fn text(&mut self, node: &Node, how: &str, what: &str) -> NodeValue {
         match self.resolver.text(how, what) {
-            Ok(text) => NodeValue::Loose(text),
+            Ok(text) => {
+                self.looked_up.push(self.path.clone());
+                NodeValue::Loose(text)
+            }
             Err(error) => {
                 let place = self.section.tree().source().place(node.span.clone());
                 self.resolver.report(error.at(place));

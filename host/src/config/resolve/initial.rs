@@ -14,22 +14,28 @@ use crate::{
 };
 
 impl Settings<'_, '_> {
-    /// The value as its datatype keeps it; `None` if there is none or something is wrong with it, which is reported.
-    pub(super) fn initial(&self, limits: &Limits) -> Option<Value> {
+    /// The value as its datatype keeps it, and whether it was looked up; `None` if there is none or something is wrong with
+    /// it, which is reported.
+    pub(super) fn initial(&self, limits: &Limits) -> Option<(Value, bool)> {
         let path = self.path("initial");
         let node = self.section.node(&path).filter(|_| self.section.is_clean(&path))?;
         if let Some(error) = self.refusal() {
             self.report(error);
             return None;
         }
-        let LookedUp { node, failed } = self.resolver.look_up(self.section, node);
+        let LookedUp {
+            node,
+            failed,
+            looked_up,
+        } = self.resolver.look_up(self.section, node);
         if !failed.is_empty() {
             return None;
         }
         let value = self.value(&node);
         let value = value.and_then(|value| self.inside(value, limits));
         let place = || self.section.tree().source().place(node.span.clone());
-        value.map_err(|error| self.report(error.at(place()))).ok()
+        let value = value.map_err(|error| self.report(error.at(place()))).ok()?;
+        Some((value, !looked_up.is_empty()))
     }
 
     /// Why a parameter can have no initial value at all.

@@ -8,10 +8,13 @@ use schemars::Schema;
 use serde_json::Value as Json;
 
 use super::{Resolver, Section, indirect::LookedUp, quantity};
+use crate::config::Sources;
 
 /// Options as the driver gets them.
 pub(super) struct Options {
     pub(super) json: Json,
+    /// What stands behind them.
+    pub(super) sources: Sources,
     /// What they refer to in the lab.
     pub(super) references: Vec<Reference>,
     /// Whether nothing is wrong with them. If not, that has been reported.
@@ -39,6 +42,7 @@ impl Resolver<'_> {
     pub(super) fn options(&self, section: &Section<'_>, schema: &Schema) -> Options {
         let mut options = Options {
             json: Json::Null,
+            sources: Sources::default(),
             references: Vec::new(),
             is_sound: section.is_clean(&["options"]),
         };
@@ -50,7 +54,12 @@ impl Resolver<'_> {
             span: section.place(&[]).span,
             value: NodeValue::Table(Vec::new()),
         };
-        let LookedUp { node, failed } = self.look_up(section, section.node(&["options"]).unwrap_or(&none));
+        let LookedUp {
+            node,
+            failed,
+            looked_up,
+        } = self.look_up(section, section.node(&["options"]).unwrap_or(&none));
+        options.sources.looked_up = looked_up.iter().map(|path| pointer(path)).collect();
         let path = section.full(&["options"]);
         let mut checked = section.tree().check_node(&node, &path, schema);
         quantity::convert(section.tree(), &path, &mut checked);
@@ -74,7 +83,10 @@ impl Resolver<'_> {
             let MarkKind::Format(format) = &mark.kind else { continue };
             let place = section.tree().source().place(mark.span.clone());
             match format.as_str() {
-                "baton-file" => options.is_sound &= self.file(&mark, place, checked),
+                "baton-file" => match self.file(&mark, place, checked) {
+                    Some(content) => _ = options.sources.files.insert(pointer(&mark.path), content),
+                    None => options.is_sound = false,
+                },
                 "baton-device" | "baton-parameter" => options.references.push(Reference {
                     to_device: format == "baton-device",
                     text: mark.text,
@@ -86,16 +98,22 @@ impl Resolver<'_> {
         }
     }
 
-    /// Makes the name of a file absolute. Whether there is such a file.
-    fn file(&self, mark: &Mark, place: Place, checked: &mut Checked) -> bool {
+    /// Makes the name of a file absolute. Gives the hash of its content, if there is such a file.
+    fn file(&self, mark: &Mark, place: Place, checked: &mut Checked) -> Option<String> {
         let path = self.files.folder().join(&mark.text);
         checked.replace(&mark.path, Json::from(path.to_string_lossy()));
-        let is_there = self.surroundings.is_file(&path);
-        if !is_there {
+        let content = self.surroundings.content_hash(&path);
+        if content.is_none() {
             let error = Diagnostic::error(format!("there is no file `{}`", mark.text)).at(place);
             self.report(error.help("the path is relative to the folder of the config"));
         }
         self.depends_on(path);
-        is_there
+        content
     }
+}
+
+/// The JSON pointer, from the device or the controller, of a path below its options.
+fn pointer(path: &[String]) -> String {
+    let steps: Vec<&str> = ["options"].into_iter().chain(path.iter().map(String::as_str)).collect();
+    super::parameter::pointer(&steps)
 }

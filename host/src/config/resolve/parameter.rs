@@ -76,6 +76,12 @@ impl<'a> Resolver<'a> {
     }
 }
 
+/// The JSON pointer of a path.
+pub(super) fn pointer(path: &[&str]) -> String {
+    let steps = path.iter().map(|step| step.replace('~', "~0").replace('/', "~1"));
+    steps.fold(String::new(), |pointer, step| pointer + "/" + &step)
+}
+
 /// The settings of one parameter on their way.
 pub(super) struct Settings<'r, 'a> {
     pub(super) resolver: &'r Resolver<'a>,
@@ -112,8 +118,11 @@ impl Settings<'_, '_> {
         self.check_room(&limits);
         // Checked against the limits that are effective by now.
         let initial = self.initial(&limits);
+        if initial.as_ref().is_some_and(|(_, looked_up)| *looked_up) {
+            config.sources.looked_up.insert(pointer(&self.path("initial")));
+        }
         if let Some(resolved) = config.parameters.get_mut(&self.description.name) {
-            resolved.initial = initial.and_then(|value| self.setting("initial", Some(value)));
+            resolved.initial = initial.and_then(|(value, _)| self.setting("initial", Some(value)));
         }
     }
 
