@@ -2,8 +2,6 @@
 
 mod fake_drivers;
 
-use std::path::Path;
-
 use baton_host::config::{
     self, Files, LabConfig, System,
     diff::{Difference, Fate, Way},
