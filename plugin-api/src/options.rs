@@ -13,6 +13,9 @@
 //!     /// Greatest speed. The config says `velocity = "2 mm/s"`, the driver gets 2.0.
 //!     #[schemars(extend("unit" = "mm/s"))]
 //!     velocity: f64,
+//!     /// How much the readback scatters. It is a difference: `"0.5 degC"` is `"0.5 K"`, and not 273.65 K.
+//!     #[schemars(extend("unit" = "K", "difference" = true))]
+//!     noise: f64,
 //!     /// The shutter in front of it.
 //!     shutter: Option<DeviceRef>,
 //! }

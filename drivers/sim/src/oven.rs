@@ -32,7 +32,7 @@ pub(crate) struct OvenOptions {
     #[schemars(extend("unit" = "K/min"))]
     rate: f64,
     /// Standard deviation of the readback; 0.02 K if not given.
-    #[schemars(extend("unit" = "K"))]
+    #[schemars(extend("unit" = "K", "difference" = true))]
     noise: f64,
     /// Seed of the noise.
     seed: u64,

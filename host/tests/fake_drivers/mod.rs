@@ -79,6 +79,12 @@ struct Detector {
     position: ParameterRef,
     /// What is in front of it.
     shutter: Option<DeviceRef>,
+    /// How far its temperature may be off.
+    #[schemars(extend("unit" = "K", "difference" = true), range(min = 0))]
+    drift: Option<f64>,
+    /// How cold it is.
+    #[schemars(extend("unit" = "K"))]
+    cooling: Option<f64>,
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -22,6 +22,7 @@ pub(super) fn check(source: &Source, node: &Node, path: &[&str], schema: &Json) 
         &At {
             path,
             unit: None,
+            is_difference: false,
             hops: 0,
         },
     );
@@ -49,6 +50,8 @@ pub(super) struct At<'a> {
     pub(super) path: Path,
     /// The unit that a schema further out gave to the numbers in here.
     pub(super) unit: Option<&'a str>,
+    /// Whether these numbers are differences, for which it does not count where the unit has its zero.
+    pub(super) is_difference: bool,
     /// How many schemas were applied to this one node, each within the last.
     hops: u32,
 }
@@ -148,6 +151,7 @@ impl<'a> Walk<'a> {
         let at = &At {
             path: at.path.clone(),
             unit: schema["unit"].as_str().filter(|unit| !unit.is_empty()).or(at.unit),
+            is_difference: schema["difference"].as_bool().unwrap_or(at.is_difference),
             hops: at.hops + 1,
         };
         let mut found = Found::default();
@@ -244,6 +248,7 @@ impl<'a> Walk<'a> {
         At {
             path: at.path.below(step, is_index),
             unit: at.unit,
+            is_difference: at.is_difference,
             hops: 0,
         }
     }
@@ -252,6 +257,7 @@ impl<'a> Walk<'a> {
     pub(super) fn inside(&self, at: &At<'a>, key: &str) -> At<'a> {
         At {
             unit: None,
+            is_difference: false,
             ..self.below(at, key.to_owned(), false)
         }
     }

@@ -46,6 +46,8 @@ pub enum MarkKind {
     Quantity {
         /// The unit of the number.
         unit: String,
+        /// Whether it is a difference, as with `"difference": true` beside the unit: 5 degC are then 5 K.
+        is_difference: bool,
         /// Smallest number.
         minimum: Option<f64>,
         /// Greatest number.

@@ -16,6 +16,7 @@ impl<'a> Walk<'a> {
             NodeValue::Text(text) | NodeValue::Loose(text) => {
                 let kind = MarkKind::Quantity {
                     unit: unit.to_owned(),
+                    is_difference: at.is_difference,
                     minimum: schema["minimum"].as_f64(),
                     maximum: schema["maximum"].as_f64(),
                 };

@@ -11,7 +11,13 @@ use crate::units::{Unit, UnitError};
 /// Replaces every text that the schema marks as a quantity by its number. `path` is that of the node that was checked.
 pub(super) fn convert(tree: &Tree, path: &[&str], checked: &mut Checked) {
     for mark in std::mem::take(&mut checked.marks) {
-        let MarkKind::Quantity { unit, minimum, maximum } = &mark.kind else {
+        let MarkKind::Quantity {
+            unit,
+            is_difference,
+            minimum,
+            maximum,
+        } = &mark.kind
+        else {
             checked.marks.push(mark);
             continue;
         };
@@ -20,7 +26,12 @@ pub(super) fn convert(tree: &Tree, path: &[&str], checked: &mut Checked) {
             .iter()
             .rfind(|step| step.parse::<usize>().is_err())
             .map_or("", String::as_str);
-        let error = match Unit::parse(unit).quantity(&mark.text) {
+        let due = Unit::parse(unit);
+        let number = match is_difference {
+            true => due.difference(&mark.text),
+            false => due.quantity(&mark.text),
+        };
+        let error = match number {
             Ok(number) if minimum.is_some_and(|least| number < least) => Diagnostic::error(format!(
                 "`{name}` must be at least {} {unit}",
                 minimum.unwrap_or_default()
