@@ -20,6 +20,7 @@ mod progress;
 mod readings;
 mod snapshot;
 mod table;
+mod token;
 mod waiting;
 
 use std::process::ExitCode;

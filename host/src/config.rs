@@ -11,6 +11,7 @@
 //! to its [`Surroundings`]: environment variables, the text of files with secrets, and whether a file exists.
 
 mod catalogue;
+mod clients;
 pub mod diff;
 mod files;
 mod frame;
@@ -23,6 +24,7 @@ pub mod schema;
 
 pub(crate) use catalogue::not_there;
 pub use catalogue::{Catalogue, NoDrivers, Surroundings, System};
+pub use clients::{ClientLimits, Secret};
 pub use files::Files;
 pub use frame::Frame;
 pub use lab::{

@@ -3,13 +3,27 @@
 //! A *face* takes connections of one kind; behind it, every client is one [`Session`](session::Session), which knows no
 //! socket. The lines that a session takes and gives are parsed and put together by pure functions. Requests start in the
 //! order of their lines; replies and updates leave through one queue per connection, so that what led to a reply is told
-//! before it (W2). No client can make the host wait: lines, requests, queues and connections are bounded, and a client
-//! that does not read or never ends its line is cut off (W6).
+//! before it (W2). No client can make the host wait: lines, requests, queues and connections are bounded
+//! ([`ClientLimits`]), a client that does not read or never ends its line is cut off, and one that sends a flood has its
+//! turn again after all others (W6).
 //!
 //! It speaks SECoP 1.1 and calls itself 1.0, which is what existing clients take without a word. A device is a module; its
 //! main parameter is `value`, and `target` if it can be written. Requests take every name with and without its
 //! underscore, and the main parameter's own; a number may be a text with a unit, `"2000 um"`; an enum is sent as a number
 //! and taken as number or name.
+//!
+//! # Who is let in
+//!
+//! A loopback address and the Unix socket, which only its own user may open, are this machine's. An address that other
+//! machines can reach demands a *token*: a server without one does not bind such an address, and on one with it a
+//! connection gets an answer to `*IDN?` and `_authenticate`, and to all else
+//! `error_… ["Impossible","this host wants a token …",{"authenticate":true}]`, until it has shown the token. A wrong one is
+//! answered after a second, and ends the connection; so does silence (`[host] line_within`). What strangers do is in the
+//! log, once in ten seconds for each of them. It is decided by the address at which the host listens, not by where a
+//! client seems to come from: a proxy on this machine makes nobody a local user.
+//!
+//! Programs that know SECoP but no token are let in by a tunnel to the Unix socket, which also hides the token and all
+//! else from the network, since nothing here is encrypted: `ssh -L 10767:/run/lab.sock beamline`.
 //!
 //! # What is ours
 //!
@@ -23,6 +37,7 @@
 //! | request | reply | errors |
 //! | --- | --- | --- |
 //! | `_introduce TOKEN {"user","host","program","pid"}`, all as one likes | `_introduced TOKEN {"owner":{"id","name","user","host","program","pid","address","claimed","since"},"token":"…"}`. What the kernel knows, no claim changes; a second introduction changes nothing | `ProtocolError`, `BadJSON` |
+//! | `_authenticate TOKEN {"token":"…"}` | `_authenticated TOKEN {}`: the connection is let in. TOKEN is the client's word as ever, the secret is in the data. Where nobody is asked for it, it is not looked at | `Impossible` with `{"authenticate":true}`, one second later; then the connection is closed |
 //! | `_join TOKEN {"token":"…"}` | `_joined TOKEN {"owner":{…}}`. What this connection had of its own ends | `ProtocolError`, `BadJSON`; `Impossible` if no session has that token, or no longer |
 //! | `_lock TOKEN {"targets":["stage","pump:flow"],"wait":5.0,"note":"…","lease":60,"keepalive":5,"queue":false}`; all but `targets` as one likes | `_locked TOKEN {"targets","owner":{…},"since","note","lease","keepalive"}`: all of it is locked, or nothing. TOKEN names the grant on this connection, and said again adds to it. `wait` is in seconds, 0 if not given, and 8 at most. With `"queue":true` it is as long as one likes, and without `wait` for ever: the reply is `_queued TOKEN {"text","waiting_for":{"target","owner","since","note",…}}`, and `_locked TOKEN …` or `error__lock TOKEN …` comes later by itself. `lease` ends the lock after so many seconds, `keepalive` when no line has come from any connection of the session for so many | `ProtocolError`, `BadJSON`, `NoSuchModule`, `NoSuchParameter`; `IsBusy` with `{"locked_by":{"target","owner":{"id","name"},"since","note","running","how"}}`, where `how` is `lock`, `waits` or `runs`; `Impossible` with `{"cycle":[{"waiter","target","holder"}]}` if the wait would never end |
 //! | `_unlock TOKEN {}` | `_unlocked TOKEN {"targets":[…],"withdrawn":false}`: ends the grants of TOKEN, or withdraws the request. With `"targets"` it gives back these, of whichever grants of this connection | `Impossible` if there is neither, or for a part of what is locked as a whole |
@@ -71,11 +86,13 @@
 mod base64;
 mod connection;
 mod face;
+mod gate;
 mod lines;
 mod neighbour;
 mod node;
 mod owners;
 mod peer;
+mod places;
 mod reply;
 mod request;
 mod session;
@@ -87,10 +104,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -99,16 +113,18 @@ use tokio::{sync::watch, task::JoinSet};
 use self::{
     connection::Connection,
     face::{Accepted, Faces},
+    gate::Gate,
     node::Node,
     owners::Owners,
+    places::{Place, Places, Refusals},
     reply::{Line, Report},
     socket::Socket,
 };
-use crate::lab::Lab;
+use crate::{
+    config::{ClientLimits, Secret},
+    lab::Lab,
+};
 
-/// The most connections at a time, unless [`Server::limit_connections`] says otherwise. Together with files and driver
-/// libraries they stay below the 1024 descriptors that many systems allow a process.
-pub const CONNECTIONS_MAX: usize = 800;
 /// How long sessions may take to say goodbye when the server ends.
 const GOODBYE: Duration = Duration::from_secs(3);
 
@@ -123,7 +139,7 @@ ping TOKEN                      pong TOKEN
 _status TOKEN, _drivers TOKEN, _stop_all TOKEN, _wait TOKEN {\"call\":N}, _wait_for TOKEN {\"path\":…,\"value\":…}, _cancel TOKEN {\"call\":N}
 _lock TOKEN {\"targets\":[NAME, ...],\"wait\":S,\"note\":TEXT,\"lease\":S,\"keepalive\":S,\"queue\":BOOL}, _unlock TOKEN
 _who TOKEN, _break TOKEN {\"target\":NAME,\"holder\":ID}, _protect TOKEN {\"targets\":[NAME, ...]}, _unprotect TOKEN {...}
-_introduce TOKEN {\"user\",\"host\",\"program\",\"pid\"}, _join TOKEN {\"token\":SECRET}";
+_introduce TOKEN {\"user\",\"host\",\"program\",\"pid\"}, _join TOKEN {\"token\":SECRET}, _authenticate TOKEN {\"token\":SECRET}";
 
 /// The answer to `*IDN?`.
 fn ident() -> Arc<str> {
@@ -138,6 +154,8 @@ pub struct Addresses {
     tcp: Option<TcpListener>,
     socket: Option<Socket>,
     names: Vec<String>,
+    /// What clients have to show that come over TCP; `None` if only this machine can.
+    token: Option<Secret>,
 }
 
 impl Addresses {
@@ -146,9 +164,18 @@ impl Addresses {
     ///
     /// # Errors
     /// If an address cannot be had. For one that is taken, the error says by whom, as far as can be found out: asking
-    /// takes a second at most.
+    /// takes a second at most. If other machines can reach it: that takes a token, [`bind_with`](Self::bind_with).
     pub fn bind(listen: Option<&str>, socket: Option<&Path>) -> io::Result<Addresses> {
-        let tcp = listen.map(neighbour::bind).transpose()?;
+        Addresses::bind_with(listen, socket, None)
+    }
+
+    /// As [`bind`](Self::bind), with the token that clients have to show where `listen` is open to other machines. At
+    /// a loopback address, and over the Unix socket, nobody is asked for it.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn bind_with(listen: Option<&str>, socket: Option<&Path>, token: Option<&Secret>) -> io::Result<Addresses> {
+        let tcp = listen.map(|listen| neighbour::bind(listen, token)).transpose()?;
         let socket = socket.map(Socket::bind).transpose()?;
         let mut names = Vec::new();
         if let Some(tcp) = &tcp {
@@ -159,7 +186,14 @@ impl Addresses {
                 .as_ref()
                 .map(|socket| format!("unix:{}", socket.path().display())),
         );
-        Ok(Addresses { tcp, socket, names })
+        let is_open = tcp.as_ref().map(neighbour::is_open_to_others).transpose()?;
+        let token = token.filter(|_| is_open == Some(true)).cloned();
+        Ok(Addresses {
+            tcp,
+            socket,
+            names,
+            token,
+        })
     }
 }
 
@@ -168,7 +202,6 @@ pub struct Server {
     shared: Arc<Shared>,
     tcp: Option<TcpListener>,
     socket: Option<Socket>,
-    connections_max: usize,
 }
 
 /// What all sessions know.
@@ -179,14 +212,26 @@ struct Shared {
     owners: Owners,
     /// Where clients find the lab.
     addresses: Vec<String>,
-    /// How many there are.
-    connections: AtomicUsize,
+    /// What clients may take.
+    limits: ClientLimits,
+    /// Connections that there are.
+    places: Places,
+    /// Keeps strangers out who come over TCP; `None` if there can be none.
+    gate: Option<Gate>,
+    /// What was refused, for the log.
+    refusals: Refusals,
 }
 
 impl Server {
     /// A server of `lab` at addresses that were taken before, perhaps before the lab was opened.
     pub fn new(lab: &Lab, addresses: Addresses) -> Server {
-        let Addresses { tcp, socket, names } = addresses;
+        let Addresses {
+            tcp,
+            socket,
+            names,
+            token,
+        } = addresses;
+        let limits = lab.config().host.clients;
         let owners = Owners::default();
         lab.publish_locks();
         lab.observe_locks({
@@ -198,31 +243,34 @@ impl Server {
             node: Node::new(lab),
             owners,
             addresses: names,
-            connections: AtomicUsize::new(0),
+            limits,
+            places: Places::default(),
+            gate: token.map(|token| Gate::new(token, &limits)),
+            refusals: Refusals::default(),
         };
         Server {
             shared: Arc::new(shared),
             tcp,
             socket,
-            connections_max: CONNECTIONS_MAX,
         }
     }
 
-    /// [`Addresses::bind`] and [`new`](Self::new) in one.
+    /// [`Addresses::bind_with`] the token of the lab's config, and [`new`](Self::new), in one.
     ///
     /// # Errors
     /// If an address cannot be had.
     pub fn bind(lab: &Lab, listen: Option<&str>, socket: Option<&Path>) -> io::Result<Server> {
-        Ok(Server::new(lab, Addresses::bind(listen, socket)?))
+        let token = lab.config().host.token.as_ref();
+        Ok(Server::new(lab, Addresses::bind_with(listen, socket, token)?))
     }
 
-    /// Serves at most so many connections at a time; more are refused with a line that says so.
+    /// Serves at most so many connections at a time, whatever the config says; more are refused with a line that says
+    /// so.
     #[must_use]
-    pub fn limit_connections(self, most: usize) -> Server {
-        Server {
-            connections_max: most,
-            ..self
-        }
+    pub fn limit_connections(mut self, most: usize) -> Server {
+        let shared = Arc::get_mut(&mut self.shared).expect("a server that does not run is nobody else's");
+        shared.limits.connections = most;
+        self
     }
 
     /// Where clients find the lab: `127.0.0.1:10767`, `unix:/run/lab.sock`.
@@ -264,14 +312,13 @@ impl Server {
             tokio::select! {
                 () = &mut shutdown => break,
                 Some(ended) = sessions.join_next(), if !sessions.is_empty() => note(ended),
-                accepted = faces.accept() => {
-                    if sessions.len() >= self.connections_max {
-                        refuse(accepted, self.connections_max);
-                    } else {
-                        let connection = Connection::new(&self.shared, ends.clone());
+                accepted = faces.accept() => match self.shared.place(&accepted) {
+                    Ok(place) => {
+                        let connection = Connection::new(&self.shared, ends.clone(), place, accepted.peer());
                         sessions.spawn(connection.run(accepted));
                     }
-                }
+                    Err(why) => self.shared.refuse(accepted, &why),
+                },
             }
         }
         drop(faces);
@@ -295,25 +342,16 @@ fn note(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Says why there is no session, as far as the socket takes it without waiting.
-fn refuse(accepted: Accepted, most: usize) {
-    let text = format!("this host serves {most} connections, which is the most; try again later");
-    let line = Line::error("connect", "", &Report::new("IsBusy", text));
-    accepted.try_send(line.as_str().as_bytes());
-}
-
-/// Counts a connection for as long as it lives.
-struct Counted(Arc<Shared>);
-
-impl Counted {
-    fn new(shared: &Arc<Shared>) -> Counted {
-        shared.connections.fetch_add(1, Ordering::Relaxed);
-        Counted(Arc::clone(shared))
+impl Shared {
+    /// A place for a new connection.
+    fn place(&self, accepted: &Accepted) -> Result<Place, String> {
+        self.places.take_within(accepted.share(), &self.limits)
     }
-}
 
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    /// Says why there is no session, as far as the socket takes it without waiting.
+    fn refuse(&self, accepted: Accepted, why: &str) {
+        self.refusals.note(accepted.share(), &accepted.peer(), why);
+        let line = Line::error("connect", "", &Report::new("IsBusy", why));
+        accepted.try_send(line.as_str().as_bytes());
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use baton_host::{
-    config::{Execution, Files, System, render, resolve},
+    config::{Execution, Files, HostConfig, System, render, resolve},
     device::{Reading, format_value},
     dispatcher::{Bounds, Message, Payload, Policy, Queue, Taken, Topic},
     executor::{Call, WaitError},
@@ -57,11 +57,27 @@ pub fn lab_in(execution: Execution, devices: &str) -> Lab {
     lab_of(drivers(), execution, devices)
 }
 
+/// A running lab with these devices, whose `[host]` is adjusted.
+///
+/// # Panics
+/// If the config is wrong, with its diagnostics.
+pub fn lab_with_host(devices: &str, adjust: impl FnOnce(&mut HostConfig)) -> Lab {
+    let execution = match is_inline() {
+        true => Execution::Inline,
+        false => Execution::Threaded,
+    };
+    open_lab(drivers(), execution, devices, adjust)
+}
+
 /// A running lab with these devices of drivers that are loaded already.
 ///
 /// # Panics
 /// If the config is wrong, with its diagnostics.
 pub fn lab_of(drivers: Drivers, execution: Execution, devices: &str) -> Lab {
+    open_lab(drivers, execution, devices, |_| {})
+}
+
+fn open_lab(drivers: Drivers, execution: Execution, devices: &str, adjust: impl FnOnce(&mut HostConfig)) -> Lab {
     let text = format!("[lab]\nname = \"test\"\n[host]\nlisten = \"127.0.0.1:0\"\n{devices}");
     let files = Files::from_sources(".", [Source::new("lab.toml", text)]);
     let resolution = resolve(&files, &drivers, &System, None);
@@ -70,6 +86,7 @@ pub fn lab_of(drivers: Drivers, execution: Execution, devices: &str) -> Lab {
         None => panic!("{}", render::text(&resolution.diagnostics, false)),
     };
     config.host.execution = execution;
+    adjust(&mut config.host);
     let lab = Lab::open(config, drivers).expect("the lab opens");
     assert!(lab.wait_ready(WATCHDOG), "the devices were tried");
     lab

@@ -6,6 +6,8 @@ mod client;
 mod device;
 #[path = "wire/faces.rs"]
 mod faces;
+#[path = "wire/gate.rs"]
+mod gate;
 #[path = "wire/locks.rs"]
 mod locks;
 #[path = "wire/motion.rs"]

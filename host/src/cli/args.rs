@@ -17,7 +17,7 @@ pub(crate) use lock::Lock;
 const AFTER_HELP: &str = "\
 Paths: stage.position is a parameter of the device stage, stage alone its main parameter.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 warnings denied, 69 no host there,
-  73 locked by another, 75 timeout, 78 bad config, 130 Ctrl-C.
+  73 locked by another, 75 timeout, 77 not let in, 78 bad config, 130 Ctrl-C.
 Example: baton set stage.position \"2 mm\"";
 
 /// Looks after the devices of a lab.
@@ -39,6 +39,9 @@ pub(crate) struct Global {
     /// The session to act in, as `baton lock` gives it to the command that it runs
     #[arg(long, global = true, env = "BATON_OWNER", hide = true, hide_env_values = true)]
     pub(crate) owner: Option<Membership>,
+    /// File with the token of the host, if it asks for one; without this, the token is taken from BATON_TOKEN
+    #[arg(long, global = true, env = "BATON_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
     /// Write JSON: one object, or for `watch` one on each line
     #[arg(long, global = true)]
     pub(crate) json: bool,

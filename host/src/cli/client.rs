@@ -4,6 +4,7 @@
 //! kept and handed on. Nothing here knows of terminals or output; nodes that are not ours are served as far as SECoP
 //! itself goes.
 
+mod admission;
 mod datainfo;
 mod description;
 mod message;
@@ -23,7 +24,7 @@ use transport::Link;
 pub(crate) use transport::{Address, Incoming};
 
 use super::failure::Failure;
-use crate::owner::Identity;
+use crate::{config::Secret, owner::Identity};
 
 /// How long a request may take; a SECoP node answers within 10 s, ours within 8 s.
 pub(crate) const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,6 +46,8 @@ pub(crate) struct Client {
     trace: bool,
     /// What we say of ourselves as soon as we know that it is a host of ours.
     introduction: Option<Identity>,
+    /// The token that was given for the host.
+    token: Option<Secret>,
 }
 
 /// A request that was sent; give it to [`Client::reply`].
@@ -57,7 +60,8 @@ pub(crate) struct Pending {
 }
 
 /// What a reply may look like for each request.
-const REPLIES: [(&str, &str); 23] = [
+const REPLIES: [(&str, &str); 24] = [
+    ("_authenticate", "_authenticated"),
     ("describe", "describing"),
     ("activate", "active"),
     ("read", "reply"),
@@ -103,6 +107,7 @@ impl Client {
             tokens: 0,
             trace,
             introduction: None,
+            token: None,
         };
         client.ident = client.shake_hands().map_err(unreachable)?;
         Ok(client)
@@ -295,7 +300,7 @@ impl Client {
     }
 
     fn write_line(&mut self, line: &str) -> std::io::Result<()> {
-        self.show('>', line);
+        self.show('>', admission::without_token(line));
         self.link.send(line)
     }
 

@@ -26,13 +26,14 @@ use super::args::{Arguments, Command, Global};
 use super::client::{Address, Client, Membership, RemoteError};
 use super::failure::Failure;
 use super::output::Output;
+use super::token;
 use crate::owner::Identity;
 
 /// Runs the command that the arguments name.
 pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> {
     let global = &arguments.global;
     match &arguments.command {
-        Command::Run(run) => run::run(run, output),
+        Command::Run(run) => run::run(run, token::read(global.token_file.as_deref())?, output),
         Command::Check(check) => check::run(check, output),
         Command::Schema { instrument, folders } => schema::run(instrument.as_deref(), folders, output),
         Command::List => list::run(&mut connect(global)?, output),
@@ -86,7 +87,12 @@ fn address(global: &Global) -> Address {
 }
 
 fn connect(global: &Global) -> Result<Client, Failure> {
-    Client::connect(&address(global), global.verbose)
+    let token = token::read(global.token_file.as_deref())?;
+    let mut client = Client::connect(&address(global), global.verbose)?;
+    if let Some(token) = token {
+        client.show_token(token)?;
+    }
+    Ok(client)
 }
 
 /// A connection to act by: as the owner that `BATON_OWNER` makes us, if it is one of that host, or as ourselves.

@@ -84,6 +84,11 @@ impl Failure {
                  or name another with -H host:port, -H unix:/path or BATON_HOST"
                     .to_owned(),
             ),
+            Failure::Remote { error, .. } if error.wants_token() => Some(
+                "whoever runs the host has its token; put it into a file of yours and give it with\n      \
+                 --token-file FILE, or in the variable BATON_TOKEN"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }

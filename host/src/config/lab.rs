@@ -14,7 +14,7 @@ use baton_plugin_api::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Frame, Limits, StatedLimits, Whose};
+use super::{ClientLimits, Frame, Limits, Secret, StatedLimits, Whose};
 
 /// A lab.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +44,10 @@ pub struct HostConfig {
     pub listen: Option<String>,
     /// Path of the Unix socket, absolute.
     pub socket: Option<PathBuf>,
+    /// What clients from elsewhere have to know; without it, the server listens to this machine alone.
+    pub token: Option<Secret>,
+    /// What clients may take of the host.
+    pub clients: ClientLimits,
     /// File of the audit log, absolute; `None` for no audit log.
     pub audit: Option<PathBuf>,
     /// Folders with drivers, absolute.

@@ -44,6 +44,29 @@ pub struct RawHost {
     pub listen: Option<String>,
     /// Path of a Unix socket to serve on, relative to the folder of the config.
     pub socket: Option<String>,
+    /// Secret that clients have to know where `listen` is open to other machines: `{ file = "token" }`, or
+    /// `{ env = "VARIABLE" }`. Who connects from this machine, to `127.0.0.1` or the Unix socket, is not asked.
+    pub token: Option<RawLookedUp>,
+    /// The most connections at a time; 800 if not given.
+    #[schemars(range(min = 1))]
+    pub connections: Option<usize>,
+    /// The most connections at a time from one address, or of one user over the Unix socket; 600 if not given.
+    #[schemars(range(min = 1))]
+    pub connections_per_peer: Option<usize>,
+    /// The longest line that a client may send, in bytes; 1048576 if not given.
+    #[schemars(range(min = 1000))]
+    pub line_bytes: Option<usize>,
+    /// How long a client may take for its first line, for the end of a line that it has begun, and to show its token;
+    /// `"60 s"` if not given.
+    #[schemars(extend("unit" = "s"), range(min = 0.1, max = 86400))]
+    pub line_within: Option<f64>,
+    /// The most requests of a connection that may wait for their answers, those that stop something aside; 1000 if not
+    /// given.
+    #[schemars(range(min = 1))]
+    pub pending: Option<usize>,
+    /// The most subscriptions to messages that a connection may have; 1000 if not given.
+    #[schemars(range(min = 1))]
+    pub subscriptions: Option<usize>,
     /// File in which every write, command, stop and lock is noted with who did it and how it ended, one JSON object on each
     /// line; relative to the folder of the config. None if not given.
     pub audit: Option<String>,
@@ -185,6 +208,35 @@ impl JsonSchema for RawQuantity {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": ["string", "number"] })
+    }
+}
+
+/// A value that is looked up, and never written into the config itself.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct RawLookedUp(#[allow(dead_code, reason = "it is looked up where it is written")] pub Json);
+
+impl JsonSchema for RawLookedUp {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "LookedUp".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "properties": {
+                "env": { "type": "string", "description": "Name of an environment variable." },
+                "file": {
+                    "type": "string",
+                    "description": "Path of a file with the value, relative to the folder of the config.",
+                },
+            },
+            "additionalProperties": false,
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Raw → resolved: everything that can be said of a config before anything is opened.
 
+mod clients;
 mod controller;
 mod device;
 mod frame;

@@ -4,7 +4,7 @@ use std::{future::pending, io, net::TcpListener as StdTcpListener, time::Duratio
 
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use super::{peer, socket::Socket};
+use super::{peer, places::Peer, socket::Socket};
 use crate::owner::Identity;
 
 /// After an error in taking a connection, such as too many open files, it is tried again after this time.
@@ -83,6 +83,14 @@ impl Accepted {
         match self {
             Accepted::Tcp(stream) => peer::of_tcp(stream),
             Accepted::Unix(stream) => peer::of_unix(stream),
+        }
+    }
+
+    /// Whose share it is counted in.
+    pub(super) fn share(&self) -> Peer {
+        match self {
+            Accepted::Tcp(stream) => peer::share_of_tcp(stream),
+            Accepted::Unix(stream) => peer::share_of_unix(stream),
         }
     }
 

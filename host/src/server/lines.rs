@@ -7,16 +7,16 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// The longest line, without its end.
-pub(super) const LINE_MAX: usize = 1 << 20;
-/// How long a client may take for a line that it has begun, and for its first one.
-const LINE_WITHIN: Duration = Duration::from_secs(60);
 /// What is read at a time.
 const CHUNK: usize = 16 << 10;
 
 /// Reads line by line.
 pub(super) struct Lines<R> {
     reader: R,
+    /// The longest line, without its end.
+    longest: usize,
+    /// How long a client may take for a line that it has begun, and for its first one.
+    within: Duration,
     buffer: Vec<u8>,
     /// Where the next line begins; what lies before was returned.
     start: usize,
@@ -36,14 +36,21 @@ pub(super) enum LineError {
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    pub(super) fn new(reader: R) -> Self {
+    pub(super) fn new(reader: R, longest: usize, within: Duration) -> Self {
         Lines {
             reader,
+            longest,
+            within,
             buffer: Vec::new(),
             start: 0,
             searched: 0,
-            deadline: Some(Instant::now() + LINE_WITHIN),
+            deadline: Some(Instant::now() + within),
         }
+    }
+
+    /// From now on lines may be this long.
+    pub(super) fn set_longest(&mut self, longest: usize) {
+        self.longest = longest;
     }
 
     /// The next line without its end; `None` when the client sends no more. What it has sent of a line then is no line.
@@ -69,10 +76,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 
     fn checked(&self, start: usize, end: usize) -> Result<&[u8], LineError> {
-        match end - start {
-            0..=LINE_MAX => Ok(&self.buffer[start..end]),
-            _ => Err(LineError::Refused(format!("a line has at most {LINE_MAX} bytes"))),
+        if end - start > self.longest {
+            let text = format!("a line has at most {} bytes", self.longest);
+            return Err(LineError::Refused(text));
         }
+        Ok(&self.buffer[start..end])
     }
 
     fn forget_returned(&mut self) {
@@ -89,12 +97,12 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         let read = self.reader.read_buf(&mut self.buffer);
         let read = match self.deadline {
             None => read.await,
-            Some(deadline) => timeout_at(deadline, read)
-                .await
-                .map_err(|_| LineError::Refused(format!("no complete line came within {} s", LINE_WITHIN.as_secs())))?,
+            Some(deadline) => timeout_at(deadline, read).await.map_err(|_| {
+                LineError::Refused(format!("no complete line came within {} s", self.within.as_secs_f64()))
+            })?,
         };
         if self.deadline.is_none() {
-            self.deadline = Some(Instant::now() + LINE_WITHIN);
+            self.deadline = Some(Instant::now() + self.within);
         }
         read.map_err(LineError::Io)
     }
@@ -111,6 +119,9 @@ mod tests {
 
     use super::*;
 
+    const LONGEST: usize = 1 << 20;
+    const WITHIN: Duration = Duration::from_secs(60);
+
     /// Gives a few bytes at a time.
     struct Dripping(Vec<u8>, usize);
 
@@ -124,7 +135,7 @@ mod tests {
     }
 
     async fn lines_of(bytes: &[u8], at_a_time: usize) -> Vec<String> {
-        let mut lines = Lines::new(Dripping(bytes.to_vec(), at_a_time));
+        let mut lines = Lines::new(Dripping(bytes.to_vec(), at_a_time), LONGEST, WITHIN);
         let mut out = Vec::new();
         loop {
             match lines.next().await {
@@ -148,10 +159,10 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn w6_a_line_that_never_ends_does_not_fill_the_memory() {
-        let mut longest = vec![b'x'; LINE_MAX];
+        let mut longest = vec![b'x'; LONGEST];
         longest.extend(b"\nping\n");
         assert_eq!(lines_of(&longest, 10_000).await.len(), 2);
-        let endless = vec![b'x'; LINE_MAX + 20_000];
+        let endless = vec![b'x'; LONGEST + 20_000];
         assert_eq!(
             lines_of(&endless, 10_000).await,
             ["Refused(\"a line has at most 1048576 bytes\")"]
@@ -161,9 +172,9 @@ mod tests {
     #[tokio::test(flavor = "current_thread", start_paused = true)]
     async fn w6_a_line_has_to_end_in_time() {
         let (_client, server) = tokio::io::duplex(64);
-        let mut lines = Lines::new(server);
+        let mut lines = Lines::new(server, LONGEST, WITHIN);
         let started = Instant::now();
         assert!(matches!(lines.next().await, Err(LineError::Refused(_))));
-        assert_eq!(started.elapsed(), LINE_WITHIN);
+        assert_eq!(started.elapsed(), WITHIN);
     }
 }

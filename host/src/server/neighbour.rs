@@ -8,14 +8,16 @@ use std::{
 
 use serde_json::Value as Json;
 
+use crate::config::Secret;
+
 /// How long whoever has the address may take for each of its answers.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// The longest description that is read.
 const ANSWER_MAX: u64 = 4 << 20;
 
-/// Binds `address`; if it is taken, the error says by whom.
-pub(super) fn bind(address: &str) -> io::Result<TcpListener> {
-    TcpListener::bind(address).map_err(|error| {
+/// Binds `address`; if it is taken, the error says by whom. Other machines can only reach it where there is a token.
+pub(super) fn bind(address: &str, token: Option<&Secret>) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address).map_err(|error| {
         let text = match error.kind() {
             io::ErrorKind::AddrInUse => format!(
                 "{address} is taken by {}; stop it, or choose another address with --listen",
@@ -25,7 +27,21 @@ pub(super) fn bind(address: &str) -> io::Result<TcpListener> {
             _ => format!("{address}: {error}"),
         };
         io::Error::new(error.kind(), text)
-    })
+    })?;
+    if token.is_none() && is_open_to_others(&listener)? {
+        let text = format!(
+            "{address} is open to other machines, and there is no token that would keep strangers out: set `token = \
+             {{ file = \"…\" }}` in [host], or give --token-file or BATON_TOKEN; or listen at 127.0.0.1, or on a Unix \
+             socket alone"
+        );
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+    }
+    Ok(listener)
+}
+
+/// Whether other machines can reach it.
+pub(super) fn is_open_to_others(listener: &TcpListener) -> io::Result<bool> {
+    Ok(!listener.local_addr()?.ip().to_canonical().is_loopback())
 }
 
 /// Who listens at the address, if it tells.

@@ -4,6 +4,7 @@
 
 use tokio::net::{TcpStream, UnixStream};
 
+use super::places::Peer;
 use crate::owner::{Identity, machine, user_name};
 
 /// The peer's address, which is all that one can know.
@@ -12,6 +13,22 @@ pub(super) fn of_tcp(stream: &TcpStream) -> Identity {
     Identity {
         address,
         ..Identity::default()
+    }
+}
+
+/// Whose share a connection over TCP is counted in.
+pub(super) fn share_of_tcp(stream: &TcpStream) -> Peer {
+    match stream.peer_addr() {
+        Ok(address) => Peer::Address(address.ip().to_canonical()),
+        Err(_) => Peer::Unknown,
+    }
+}
+
+/// Whose share a connection over the Unix socket is counted in.
+pub(super) fn share_of_unix(stream: &UnixStream) -> Peer {
+    match stream.peer_cred() {
+        Ok(credentials) => Peer::User(credentials.uid()),
+        Err(_) => Peer::Unknown,
     }
 }
 

@@ -47,10 +47,6 @@ use crate::{
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 /// A motion is answered when the driver has taken it, but not later than this (W1).
 const TAKEN_WITHIN: Duration = Duration::from_millis(200);
-/// The most requests of a client that may be waiting for their answers.
-const PENDING_MAX: usize = 1000;
-/// The same for requests that end something; one connection may well stop hundreds of devices one by one.
-const URGENT_MAX: usize = 2 * PENDING_MAX;
 /// Bytes that may wait for a client before what can be dropped is dropped, and what cannot ends its connection.
 const QUEUE_BYTES: usize = 16 << 20;
 
@@ -84,6 +80,8 @@ pub(super) struct Session {
     told: broadcast::Receiver<Told>,
     /// What the client wants updates of, by the module's place.
     subscriptions: HashMap<usize, SubscriptionId>,
+    /// What the client was refused because it asks for more than its share, until somebody takes note of it.
+    overdone: Option<&'static str>,
 }
 
 impl Session {
@@ -107,7 +105,13 @@ impl Session {
             calls: Calls::default(),
             locks: Grants::default(),
             subscriptions: HashMap::new(),
+            overdone: None,
         }
+    }
+
+    /// What the client was refused because it asks for more than its share, once.
+    pub(super) fn take_overdone(&mut self) -> Option<&'static str> {
+        self.overdone.take()
     }
 
     /// What the client is to be sent.
@@ -178,8 +182,10 @@ impl Session {
 
     fn request(&mut self, request: Request<'_>) {
         let (action, specifier) = (request.action, request.specifier);
-        let most = if is_urgent(&request) { URGENT_MAX } else { PENDING_MAX };
+        // One connection may well stop hundreds of devices one by one.
+        let most = self.shared.limits.pending * if is_urgent(&request) { 2 } else { 1 };
         if self.answers.len() >= most {
+            self.overdone = Some("as many of its requests as may wait for their answers already");
             let text = format!("{most} requests of this connection wait for their answers already");
             return self.send(Line::error(action, specifier, &Report::new("IsBusy", text)));
         }
@@ -213,6 +219,7 @@ impl Session {
             "_break" => self.break_lock(request),
             "_protect" => self.protect(request),
             "_unprotect" => self.unprotect(request),
+            "_authenticate" => self.answer(request, Line::new("_authenticated", specifier, "{}")),
             "_introduce" => self.introduce(request),
             "_join" => self.join(request),
             _ => {

@@ -37,8 +37,20 @@ impl Host {
     }
 
     pub(crate) fn start_with(lab: Lab, socket: Option<&Path>, adjust: impl FnOnce(Server) -> Server) -> Host {
-        let server = adjust(Server::bind(&lab, Some("127.0.0.1:0"), socket).unwrap());
-        let address = server.tcp_address().unwrap().to_string();
+        Host::start_server(
+            lab.clone(),
+            adjust(Server::bind(&lab, Some("127.0.0.1:0"), socket).unwrap()),
+        )
+    }
+
+    /// At an address of one's own choice.
+    pub(crate) fn start_at(listen: &str, lab: Lab) -> Host {
+        Host::start_server(lab.clone(), Server::bind(&lab, Some(listen), None).unwrap())
+    }
+
+    fn start_server(lab: Lab, server: Server) -> Host {
+        let port = server.tcp_address().unwrap().port();
+        let address = format!("127.0.0.1:{port}");
         let (shutdown, ends) = oneshot::channel();
         // An inline lab runs on the server's thread; a threaded one does not mind.
         let run = move || {

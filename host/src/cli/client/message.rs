@@ -97,8 +97,16 @@ impl RemoteError {
             // A lock of ours that somebody broke is in the way as well.
             "IsBusy" if self.detail.get("locked_by").or(self.detail.get("broken_by")).is_some() => 73,
             "TimeoutError" => 75,
+            _ if self.wants_token() => 77,
             _ => 1,
         }
+    }
+
+    /// Whether the host lets nobody in who has not shown its token.
+    pub(crate) fn wants_token(&self) -> bool {
+        self.detail
+            .get("authenticate")
+            .is_some_and(|wants| *wants == Json::Bool(true))
     }
 }
 

@@ -124,7 +124,7 @@ impl Locking<'_> {
 
     /// Runs the command, and ends as it does.
     fn hold_for_command(&mut self, session: &Membership) -> Result<(), Failure> {
-        let mut child = Child::start(&self.lock.command, session, self.client.interrupter())?;
+        let mut child = Child::start(&self.lock.command, session, self.client)?;
         let mut gone = false;
         loop {
             if let Some(code) = child.ended()? {

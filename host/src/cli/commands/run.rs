@@ -15,7 +15,7 @@ use crate::{
         output::Output,
         table::{Cell, Table},
     },
-    config::{Execution, LabConfig},
+    config::{Execution, LabConfig, Secret},
     device::Device,
     lab::{Closed, Lab},
     plugin::{Drivers, State},
@@ -26,7 +26,7 @@ use crate::{
 const OPENING: Duration = Duration::from_secs(5);
 
 /// Opens the lab and serves it until SIGTERM or Ctrl-C.
-pub(super) fn run(run: &Run, output: Output) -> Result<(), Failure> {
+pub(super) fn run(run: &Run, token: Option<Secret>, output: Output) -> Result<(), Failure> {
     log_to_stderr(run);
     let file = lab_file::read(
         &run.config,
@@ -44,13 +44,14 @@ pub(super) fn run(run: &Run, output: Output) -> Result<(), Failure> {
         report_refused(&file.drivers, output);
         return Err(Failure::Told(BAD_CONFIG));
     }
-    settle(&mut config, run);
+    settle(&mut config, run, token);
     let runtime = runtime(config.host.execution)?;
     runtime.block_on(serve(config, &file, output))
 }
 
 /// What the command line and the environment say goes before what the config says.
-fn settle(config: &mut LabConfig, run: &Run) {
+fn settle(config: &mut LabConfig, run: &Run, token: Option<Secret>) {
+    config.host.token = token.or(config.host.token.take());
     if let Some(listen) = &run.listen {
         config.host.listen = Some(listen.clone());
     }
@@ -73,8 +74,9 @@ fn runtime(execution: Execution) -> io::Result<tokio::runtime::Runtime> {
 
 async fn serve(config: LabConfig, file: &LabFile, output: Output) -> Result<(), Failure> {
     // First the address, then the devices: a second host on the same config must not touch the hardware.
-    let addresses = Addresses::bind(config.host.listen.as_deref(), config.host.socket.as_deref())
-        .map_err(|error| Failure::Request(error.to_string()))?;
+    let host = &config.host;
+    let addresses = Addresses::bind_with(host.listen.as_deref(), host.socket.as_deref(), host.token.as_ref());
+    let addresses = addresses.map_err(|error| Failure::Request(error.to_string()))?;
     let lab = Lab::open(config, file.drivers.clone()).map_err(|error| Failure::Request(error.to_string()))?;
     let server = Server::new(&lab, addresses);
     lab.wait_ready(OPENING);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Change, Comparison, Way, parameter::seconds};
-use crate::config::{Execution, HostConfig, LabConfig, Origin};
+use crate::config::{ClientLimits, Execution, HostConfig, LabConfig, Origin};
 
 /// What has changed in the lab itself and in how its host works.
 pub(super) fn changes(old: &LabConfig, new: &LabConfig) -> Vec<Change> {
@@ -21,6 +21,8 @@ pub(super) fn changes(old: &LabConfig, new: &LabConfig) -> Vec<Change> {
     let HostConfig {
         listen,
         socket,
+        token,
+        clients,
         audit,
         drivers,
         execution,
@@ -40,6 +42,10 @@ pub(super) fn changes(old: &LabConfig, new: &LabConfig) -> Vec<Change> {
     found.text("lab.description", Way::AtOnce, &old.description, description);
     found.key("host.listen", Way::Restart, &before.listen, listen, optional);
     found.key("host.socket", Way::Restart, &before.socket, socket, path);
+    found.key("host.token", Way::Restart, &before.token, token, |token| {
+        token.as_ref().map_or("none", |_| "a secret").to_owned()
+    });
+    clients_changes(&mut found, &before.clients, clients);
     found.key("host.audit", Way::Restart, &before.audit, audit, path);
     found.key("host.drivers", Way::Restart, &before.drivers, drivers, |folders| {
         paths(folders)
@@ -59,6 +65,34 @@ pub(super) fn changes(old: &LabConfig, new: &LabConfig) -> Vec<Change> {
         change.origin = None;
     }
     found.changes
+}
+
+fn clients_changes(found: &mut Comparison<'_>, before: &ClientLimits, after: &ClientLimits) {
+    let ClientLimits {
+        connections,
+        connections_per_peer,
+        line_bytes,
+        line_within,
+        pending,
+        subscriptions,
+    } = after;
+    let mut count = |key, old: &usize, new: &usize| found.key(key, Way::Restart, old, new, usize::to_string);
+    count("host.connections", &before.connections, connections);
+    count(
+        "host.connections_per_peer",
+        &before.connections_per_peer,
+        connections_per_peer,
+    );
+    count("host.line_bytes", &before.line_bytes, line_bytes);
+    count("host.pending", &before.pending, pending);
+    count("host.subscriptions", &before.subscriptions, subscriptions);
+    found.key(
+        "host.line_within",
+        Way::Restart,
+        &before.line_within,
+        line_within,
+        |time| seconds(time.as_secs_f64()),
+    );
 }
 
 fn optional(text: &Option<String>) -> String {

@@ -6,7 +6,7 @@ use baton_plugin_api::source::{Node, NodeValue};
 
 use super::{Parsed, Resolver, Section};
 use crate::config::{
-    HostConfig,
+    ClientLimits, HostConfig,
     raw::{RawHost, RawLab},
 };
 
@@ -57,13 +57,20 @@ impl<'a> Resolver<'a> {
         json.retain(|_, value| !value.is_object());
         json.extend(overlay.into_iter().flatten());
         self.check_listen(&section, machine);
+        let token = self.token(&section, machine);
         let raw: RawHost = serde_json::from_value(json.into()).ok()?;
-        Some(self.host_config(raw))
+        let host = HostConfig {
+            token,
+            ..self.host_config(raw)
+        };
+        self.check_open_to_others(&section, machine, &host);
+        Some(host)
     }
 
     fn host_config(&self, raw: RawHost) -> HostConfig {
         let folder = self.files.folder();
         let execution = raw.execution();
+        let clients = ClientLimits::from_raw(&raw);
         let listen = match (raw.listen, &raw.socket) {
             (None, Some(_)) => None,
             (listen, _) => Some(listen.unwrap_or_else(|| LISTEN.to_owned())),
@@ -71,6 +78,8 @@ impl<'a> Resolver<'a> {
         HostConfig {
             listen,
             socket: raw.socket.map(|path| folder.join(path)),
+            token: None,
+            clients,
             audit: raw.audit.map(|path| folder.join(path)),
             drivers: raw
                 .drivers

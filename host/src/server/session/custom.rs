@@ -1,7 +1,7 @@
 //! Requests that only hosts of ours know. Their specifier is a token of the client, which is echoed.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -80,7 +80,7 @@ impl Session {
         status["pid"] = json!(std::process::id());
         status["config"] = json!(shared.lab.config().path);
         status["listen"] = json!(shared.addresses);
-        status["connections"] = json!(shared.connections.load(Ordering::Relaxed));
+        status["connections"] = json!(shared.places.len());
         status["locks"] = json!(shared.lab.who().iter().filter(|row| row.kind == RowKind::Lock).count());
         status["drivers"] = json!(shared.lab.drivers().rows().iter().filter(in_use).count());
         self.answer(request, Line::new("_status_is", request.specifier, &status.to_string()));

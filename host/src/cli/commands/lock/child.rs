@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use rustix::process::{Pid, Signal, getpgrp, kill_process};
 
-use crate::cli::client::{Incoming, Membership};
+use crate::cli::client::{Client, Incoming, Membership};
 use crate::cli::failure::Failure;
+use crate::cli::token;
 
 /// The exit codes of shells for a command that is not there, and for one that cannot be run.
 const NOT_FOUND: u8 = 127;
@@ -24,14 +25,19 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// Starts it. When it ends, `wake` interrupts whoever waits for the host.
-    pub(super) fn start(words: &[OsString], session: &Membership, wake: Sender<Incoming>) -> Result<Child, Failure> {
+    /// Starts it. When it ends, whoever waits for the host of `client` is interrupted.
+    pub(super) fn start(words: &[OsString], session: &Membership, client: &Client) -> Result<Child, Failure> {
         let (program, arguments) = words.split_first().expect("there is a command");
-        let started = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(arguments)
             .env("BATON_OWNER", session.to_string())
-            .env("BATON_HOST", session.address().to_string())
-            .spawn();
+            .env("BATON_HOST", session.address().to_string());
+        if let Some(token) = client.token() {
+            command.env(token::VARIABLE, token.reveal());
+        }
+        let started = command.spawn();
+        let wake = client.interrupter();
         let mut child = started.map_err(|error| {
             crate::cli::output::complain(&format!("{}: {error}", program.to_string_lossy()));
             Failure::Told(match error.kind() {
