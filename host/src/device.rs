@@ -14,6 +14,7 @@ mod quantity;
 mod reading;
 mod registry;
 mod state;
+mod time_limit;
 mod wait;
 
 use std::sync::{
@@ -33,6 +34,7 @@ pub use reading::{LastReading, Quality, Reading, ReadingError};
 pub use registry::Registry;
 pub use state::{Connection, Counters};
 pub(crate) use state::{Counts, State, Way};
+pub use time_limit::{SetBy, TimeLimit};
 pub(crate) use wait::Wait;
 
 use crate::{

@@ -5,6 +5,7 @@
 //! moves until it has arrived, and re-opens what was lost. In [`Execution::Threaded`] every body has a thread of its own;
 //! in [`Execution::Inline`] the thread that asks runs all of them, in a fixed order, on the lab's clock.
 
+mod abandon;
 mod body;
 mod call;
 mod chain;
@@ -21,12 +22,13 @@ mod solo;
 mod stop;
 mod stopper;
 mod submit;
+mod tenure;
 mod waits;
 mod watchdog;
 
 use std::{
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{JoinHandle, Thread},
@@ -36,6 +38,8 @@ use std::{
 use abi_stable::std_types::RResult;
 use baton_plugin_api::Error;
 
+pub(crate) use abandon::Kill;
+pub use abandon::{Abandoned, LeftBehind};
 pub use call::{Call, WaitError};
 pub(crate) use call::{CallCore, Label};
 pub(crate) use inline::Turn;
@@ -55,6 +59,9 @@ use crate::{
     lab::{Inside, StuckWorker},
 };
 
+/// A worker whose driver's process was killed may take so long to notice.
+const KILLED_WITHIN: Duration = Duration::from_millis(500);
+
 /// What all workers of a lab share.
 pub(crate) struct Executor {
     clock: Clock,
@@ -72,6 +79,8 @@ pub(crate) struct Executor {
     inline: inline::Inline,
     waits: Arc<waits::Waits>,
     counters: CallCounters,
+    /// What does not come back and is not waited for any more.
+    behind: Mutex<abandon::Behind>,
     arbiter: Arc<Arbiter>,
     /// Set before anything can be asked.
     audit: OnceLock<Arc<Audit>>,
@@ -105,13 +114,17 @@ pub(crate) struct Worker {
     /// Whether it belongs to a controller.
     shared: bool,
     inbox: Inbox,
+    /// What its bodies open; without the devices, which keep the worker and not the other way round.
+    plan: OnceLock<Plan>,
     /// The thread that runs the body, in threaded execution.
-    thread: OnceLock<Thread>,
+    thread: RwLock<Option<Thread>>,
     /// The body, in inline execution; taken out while it is entered.
     body: Mutex<Option<Box<Body>>>,
     devices: OnceLock<Vec<Weak<Device>>>,
     executor: OnceLock<Weak<Executor>>,
     stoppers: Mutex<Vec<Option<Arc<Stopper>>>>,
+    /// How the process of its driver is ended, if it has one.
+    kill: Mutex<Option<Arc<dyn Kill>>>,
 }
 
 impl Worker {
@@ -121,16 +134,19 @@ impl Worker {
             name: name.into(),
             shared,
             inbox: Inbox::default(),
-            thread: OnceLock::new(),
+            plan: OnceLock::new(),
+            thread: RwLock::new(None),
             body: Mutex::new(None),
             devices: OnceLock::new(),
             executor: OnceLock::new(),
             stoppers: Mutex::new(Vec::new()),
+            kill: Mutex::new(None),
         })
     }
 
     fn wake(&self) {
-        if let Some(thread) = self.thread.get() {
+        let thread = self.thread.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = &*thread {
             thread.unpark();
         }
     }
@@ -145,14 +161,17 @@ impl Worker {
         self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn stoppers(&self) -> MutexGuard<'_, Vec<Option<Arc<Stopper>>>> {
+        self.stoppers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn stopper(&self, slot: usize) -> Option<Arc<Stopper>> {
-        let stoppers = self.stoppers.lock().unwrap_or_else(PoisonError::into_inner);
-        stoppers.get(slot).cloned().flatten()
+        self.stoppers().get(slot).cloned().flatten()
     }
 
     /// Sets the stopper of a device and gives back the one before.
     fn set_stopper(&self, slot: usize, stopper: Option<Arc<Stopper>>) -> Option<Arc<Stopper>> {
-        let mut stoppers = self.stoppers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stoppers = self.stoppers();
         if stoppers.len() <= slot {
             stoppers.resize(slot + 1, None);
         }
@@ -189,6 +208,7 @@ impl Executor {
             inline: inline::Inline::default(),
             waits: Arc::default(),
             counters: CallCounters::default(),
+            behind: Mutex::default(),
             arbiter,
             audit: OnceLock::new(),
         })
@@ -211,6 +231,10 @@ impl Executor {
 
     fn try_start(self: &Arc<Self>, instances: Vec<Plan>) -> std::io::Result<()> {
         for (worker, plan) in self.workers.iter().zip(instances) {
+            worker.plan.get_or_init(|| Plan {
+                devices: Vec::new(),
+                ..plan.clone()
+            });
             let body = Body::new(Arc::clone(self), Arc::clone(worker), plan);
             match self.mode {
                 Execution::Threaded => self.spawn(worker, body)?,
@@ -233,11 +257,15 @@ impl Executor {
     fn spawn(&self, worker: &Arc<Worker>, body: Body) -> std::io::Result<()> {
         let name = format!("baton {}", worker.name);
         let thread = std::thread::Builder::new().name(name).spawn(move || body.run())?;
-        worker.thread.get_or_init(|| thread.thread().clone());
+        *worker.thread.write().unwrap_or_else(PoisonError::into_inner) = Some(thread.thread().clone());
         // What came before the thread was known did not wake it.
         worker.wake();
         self.threads().push((Some(Arc::clone(&worker.name)), thread));
         Ok(())
+    }
+
+    fn behind(&self) -> MutexGuard<'_, abandon::Behind> {
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn threads(&self) -> MutexGuard<'_, Vec<Running>> {
@@ -374,8 +402,9 @@ impl Executor {
                 continue;
             }
             thread.thread().unpark();
-            while !thread.is_finished() && Instant::now() < deadline {
-                std::thread::park_timeout(Duration::from_millis(1));
+            wait_for_end(&thread, deadline);
+            if !thread.is_finished() && self.kill_worker(worker.as_deref()) {
+                wait_for_end(&thread, Instant::now() + KILLED_WITHIN);
             }
             if thread.is_finished() {
                 // A worker catches what panics in it; there is nothing to hand on.
@@ -392,6 +421,13 @@ impl Executor {
             watchdog::give_up(self, worker);
         }
         hung
+    }
+}
+
+/// Waits for a thread to end, at most until then.
+fn wait_for_end(thread: &JoinHandle<()>, deadline: Instant) {
+    while !thread.is_finished() && Instant::now() < deadline {
+        std::thread::park_timeout(Duration::from_millis(1));
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use baton_plugin_api::{Error, ErrorKind, Status, StatusCode};
+use baton_plugin_api::{Error, ErrorKind, Status, StatusCode, Time};
 use serde_json::json;
 
 use crate::{
     arbiter::{BrokenBy, Deadlock, Locked, ProtectedBy},
+    device::SetBy,
     units::UnitError,
 };
 
@@ -98,13 +99,27 @@ pub enum Refusal {
         down_for: Duration,
     },
     /// The device's worker does not come back from its driver (S3).
-    #[error("{device} cannot be used: {scope} stuck in {inside} for {}", seconds(*.stuck_for))]
+    #[error(
+        "{device} cannot be used: {scope} has been stuck in {inside} since {} ({}); if it does not come back: baton \
+         reopen --abandon {device}",
+        clock_time(*.since), seconds(*.stuck_for)
+    )]
     Stuck {
         device: String,
         scope: String,
         inside: String,
+        since: Time,
         stuck_for: Duration,
     },
+    /// So much has been left behind that nothing more may be (S6).
+    #[error(
+        "{device}: {count} workers have been left behind in their drivers already, which is the most; restart the host, \
+         and give drivers that hang a process of their own"
+    )]
+    TooManyBehind { device: String, count: usize },
+    /// The system gives no thread for a worker that is to take over.
+    #[error("{device}: the system gave no thread: {error}")]
+    NoThread { device: String, error: String },
     /// The caller's time was over before the device was free.
     #[error("{path}: still waiting for {device} after {}, so nothing was done", seconds(*.waited))]
     Expired {
@@ -164,10 +179,15 @@ pub enum Failure {
     #[error("{path}: {}", error.message())]
     Driver { path: String, error: Error },
     /// The driver did not return in time (S3), or the motion did not end (S4).
-    #[error("{path} has not ended {} after it began; its limit is {}", seconds(*.elapsed), seconds(*.limit))]
+    #[error("{path}: the {call} has not ended {} after it began; its limit is {}, {set_by}", seconds(*.elapsed), seconds(*.limit))]
     Timeout {
         path: String,
+        /// What it was: `read`, `write`, `command`.
+        call: &'static str,
         limit: Duration,
+        /// Who has set the limit.
+        set_by: SetBy,
+        /// Since the driver was entered, or took the target; since it was asked for, where that is whose limit it was.
         elapsed: Duration,
     },
     /// The readback is not where it should be (C3).
@@ -277,6 +297,20 @@ pub(crate) fn seconds(duration: Duration) -> String {
     }
 }
 
+/// A moment as a tired human reads it: `14:02:03` today, `2026-03-01 14:02` before.
+pub(crate) fn clock_time(time: Time) -> String {
+    let nanoseconds = i128::from(time.as_nanoseconds());
+    let Ok(time) = jiff::Timestamp::from_nanosecond(nanoseconds) else {
+        return "-".to_owned();
+    };
+    let (time, now) = (time.to_zoned(jiff::tz::TimeZone::system()), jiff::Zoned::now());
+    let form = match time.date() == now.date() {
+        true => "%H:%M:%S",
+        false => "%Y-%m-%d %H:%M",
+    };
+    time.strftime(form).to_string()
+}
+
 impl Refusal {
     /// The SECoP class.
     pub fn kind(&self) -> ErrorKind {
@@ -309,7 +343,9 @@ impl Refusal {
             | Refusal::NoTargets
             | Refusal::PartOf { .. }
             | Refusal::NotTheHolder { .. }
-            | Refusal::NotProtected { .. } => ErrorKind::Impossible,
+            | Refusal::NotProtected { .. }
+            | Refusal::TooManyBehind { .. } => ErrorKind::Impossible,
+            Refusal::NoThread { .. } => ErrorKind::InternalError,
             Refusal::Withdrawn { .. } => ErrorKind::Cancelled,
             Refusal::Closed { .. } => ErrorKind::Disabled,
         }
@@ -390,8 +426,10 @@ impl Failure {
             } => {
                 json!({ "wanted": wanted, "last": last, "limit": limit.as_secs_f64() })
             }
-            Failure::Timeout { limit, elapsed, .. } => {
-                json!({ "limit": limit.as_secs_f64(), "elapsed": elapsed.as_secs_f64() })
+            Failure::Timeout {
+                limit, set_by, elapsed, ..
+            } => {
+                json!({ "limit": limit.as_secs_f64(), "limit_of": set_by.word(), "elapsed": elapsed.as_secs_f64() })
             }
             _ => json!({}),
         }

@@ -45,23 +45,51 @@ fn s3_an_overrun_times_out_and_names_all_that_matters() {
     let call = me.set("supply.voltage", 2.0).unwrap();
     let queued = me.get("supply").unwrap();
     let failed = failure(Ok(call));
-    let Failure::Timeout { path, limit, elapsed } = &failed else {
+    let Failure::Timeout {
+        path,
+        call,
+        limit,
+        set_by,
+        elapsed,
+    } = &failed
+    else {
         panic!("{failed}")
     };
-    assert_eq!((path.as_str(), *limit), ("supply.voltage", Duration::from_millis(300)));
+    let named = (path.as_str(), *call, *limit, set_by.word());
+    assert_eq!(
+        named,
+        ("supply.voltage", "write", Duration::from_millis(300), "default")
+    );
     assert!(elapsed >= limit);
+    assert!(
+        failed
+            .to_string()
+            .starts_with("supply.voltage: the write has not ended "),
+        "{failed}"
+    );
+    assert!(
+        failed
+            .to_string()
+            .ends_with("its limit is 300 ms, the default of the lab")
+    );
     // The queue is refused, and so is every later call.
     let Failure::Refused(Refusal::Stuck { .. }) = failure(Ok(queued)) else {
         panic!("it should have been refused")
     };
     let refusal = me.get("supply").unwrap_err().to_string();
     assert!(
-        refusal.starts_with("supply cannot be used: its driver is stuck in write of supply.voltage for "),
+        refusal.starts_with("supply cannot be used: its driver has been stuck in write of supply.voltage since "),
         "{refusal}"
+    );
+    assert!(
+        refusal.ends_with("baton reopen --abandon supply"),
+        "it says what to do: {refusal}"
     );
     let status = lab.device("supply").unwrap().status().0;
     assert!(
-        status.is_error() && status.text.starts_with("stuck in write of supply.voltage"),
+        status.is_error()
+            && status.text.starts_with("stuck since ")
+            && status.text.ends_with(" in write of supply.voltage"),
         "{status:?}"
     );
     assert_eq!(lab.status().stuck[0].worker, "supply");
@@ -73,7 +101,7 @@ fn s3_an_overrun_times_out_and_names_all_that_matters() {
     let mut follower = Follower::new(&lab, &["supply"]);
     done(me.call("pump.release", ()));
     // What a tired human reads in the morning; the next write takes it away.
-    follower.until("supply is Error: the last call was given up, stuck in write of supply.voltage");
+    follower.until("supply is Error: the last call was given up, stuck since ");
     assert!(lab.status().stuck.is_empty());
     assert_eq!(lab.status().calls.came_back, 1);
     assert_eq!(number(me.get("supply")), 2.0, "it did its work in the end");
@@ -95,7 +123,7 @@ fn s3_a_late_read_is_recorded_but_stays_a_timeout() {
     arm(&me, "supply", ("hang", "read"));
     let call = me.get("supply.measured_voltage").unwrap();
     assert!(matches!(failure(Ok(call.clone())), Failure::Timeout { .. }));
-    let stuck = follower.until("supply is Error: stuck in read of supply.measured_voltage");
+    let stuck = follower.until("supply is Error: stuck since ");
     done(me.call("pump.release", ()));
     let back = follower.until_after(stuck, "supply is Idle");
     follower.until_after(back, "supply.measured_voltage 3");
@@ -116,7 +144,9 @@ fn s3_on_a_controller_all_its_devices_are_stuck_and_say_so() {
     assert!(matches!(failure(me.get("x")), Failure::Timeout { .. }));
     let refusal = me.get("y").unwrap_err().to_string();
     assert!(
-        refusal.starts_with("y cannot be used: controller rack, its own, is stuck in read of x.position for "),
+        refusal.starts_with(
+            "y cannot be used: controller rack, and with it all its devices, has been stuck in read of x.position since "
+        ),
         "{refusal}"
     );
     // A motion that the driver has taken was not refused: it may still go on.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use baton_plugin_api::{Value, description::CommandDescription};
 
-use super::{bounds, parameter::time, quantity};
+use super::{TimeLimit, bounds, quantity};
 use crate::{
     config::{DeviceConfig, HostConfig},
     failure::Refusal,
@@ -19,13 +19,13 @@ pub struct Command {
     path: Arc<str>,
     description: CommandDescription,
     unit: Unit,
-    timeout: Duration,
+    timeout: TimeLimit,
 }
 
 impl Command {
     pub(super) fn new(device: &str, config: &DeviceConfig, host: &HostConfig, index: usize) -> Self {
         let description = config.table.commands[index].clone();
-        let configured = config.commands.get(&description.name).map(|setting| setting.value);
+        let configured = config.commands.get(&description.name);
         let default = if description.long {
             host.motion_timeout
         } else {
@@ -36,7 +36,7 @@ impl Command {
             name: description.name.as_str().into(),
             path: format!("{device}.{}", description.name).into(),
             unit: Unit::parse(&description.argument_unit),
-            timeout: time(configured.or(description.timeout).unwrap_or(default)),
+            timeout: TimeLimit::of(configured, description.timeout, default),
             description,
         }
     }
@@ -63,7 +63,12 @@ impl Command {
 
     /// After how long it is overdue.
     pub fn timeout(&self) -> Duration {
-        self.timeout
+        self.timeout.duration
+    }
+
+    /// The same, and who says so.
+    pub fn time_limit(&self) -> &TimeLimit {
+        &self.timeout
     }
 
     /// Brings an argument into the command's datatype and unit; what it is made of may carry units of its own (D4).

@@ -9,6 +9,7 @@ use baton_plugin_api::{Datatype, Value, description::ParameterDescription};
 use serde_json::Value as Json;
 
 use super::{
+    TimeLimit,
     bounds::{self, Live, Outside},
     format_value,
     quantity::{self, Slack, Taken},
@@ -47,10 +48,8 @@ pub struct Parameter {
     tolerance: Option<f64>,
     poll: Option<Duration>,
     fresh_for: Duration,
-    timeout: Duration,
-    motion_timeout: Duration,
-    /// Whether the config says how long a motion may take; then the driver's estimate does not count.
-    own_motion_timeout: bool,
+    timeout: TimeLimit,
+    motion_timeout: TimeLimit,
     initial: Option<Value>,
     ramp: Option<RampConfig>,
 }
@@ -96,13 +95,8 @@ impl Parameter {
             tolerance: value(tolerance).or(description.tolerance),
             poll: polled.then(|| time(poll)),
             fresh_for: time(value(fresh_for).unwrap_or(description.fresh_for)),
-            timeout: time(value(timeout).or(description.timeout).unwrap_or(host.timeout)),
-            motion_timeout: time(
-                value(motion_timeout)
-                    .or(description.motion_timeout)
-                    .unwrap_or(host.motion_timeout),
-            ),
-            own_motion_timeout: motion_timeout.is_some(),
+            timeout: TimeLimit::of(timeout.as_ref(), description.timeout, host.timeout),
+            motion_timeout: TimeLimit::of(motion_timeout.as_ref(), description.motion_timeout, host.motion_timeout),
             initial: initial.as_ref().map(|setting| setting.value.clone()),
             ramp: ramp.as_ref().map(|setting| setting.value),
             description,
@@ -166,17 +160,22 @@ impl Parameter {
 
     /// After how long a call is overdue.
     pub fn timeout(&self) -> Duration {
-        self.timeout
+        self.timeout.duration
+    }
+
+    /// The same, and who says so.
+    pub fn time_limit(&self) -> &TimeLimit {
+        &self.timeout
     }
 
     /// After how long a motion is overdue, where the driver has no estimate.
     pub fn motion_timeout(&self) -> Duration {
-        self.motion_timeout
+        self.motion_timeout.duration
     }
 
-    /// Whether the config says how long a motion may take.
-    pub(crate) fn has_own_motion_timeout(&self) -> bool {
-        self.own_motion_timeout
+    /// The same, and who says so. What the config says goes before what the driver estimates.
+    pub fn motion_limit(&self) -> &TimeLimit {
+        &self.motion_timeout
     }
 
     /// How a write is taken there in steps, if it is.

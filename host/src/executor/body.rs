@@ -28,15 +28,16 @@ use super::{
     CallCore, Executor, Label, Worker,
     chain::{Chain, Epochs},
     context::CallContext,
-    inbox::{Action, Job, Next},
+    inbox::{Action, Job, Left, Next},
     instance::{ControllerSlot, Instance, Plan},
     running::{Running, Stuck},
+    tenure::Tenure,
 };
 use crate::{
     clock::Time,
     config::Execution,
-    device::{Device, Reading, Way},
-    failure::{Failure, panic_text},
+    device::{Connection, Device, Reading, TimeLimit, Way},
+    failure::{Failure, panic_text, seconds},
     plugin::Library,
 };
 
@@ -52,6 +53,8 @@ const LISTENING: &str = "listening";
 pub(super) struct Body {
     executor: Arc<Executor>,
     worker: Arc<Worker>,
+    /// Until it is over, this body is the worker's.
+    tenure: Arc<Tenure>,
     library: Library,
     controller: Option<ControllerSlot>,
     instances: Vec<Instance>,
@@ -95,20 +98,23 @@ pub(super) enum Step {
 
 impl Body {
     pub(super) fn new(executor: Arc<Executor>, worker: Arc<Worker>, plan: Plan) -> Self {
-        let instance = |device| Instance {
+        let instance = |device: Arc<Device>| Instance {
+            // Another body may have tried it before.
+            first: matches!(device.connection(), Connection::Opening),
             device,
             raw: None,
             retry: Default::default(),
             cost: Duration::ZERO,
-            first: true,
             planned: false,
             motions: Vec::new(),
             next_tick: None,
             silence: Default::default(),
         };
+        let tenure = Arc::clone(&worker.inbox.lock().tenure);
         let mut body = Body {
             executor,
             worker,
+            tenure,
             library: plan.library,
             controller: plan.controller.map(|config| ControllerSlot { config, raw: None }),
             instances: plan.devices.into_iter().map(instance).collect(),
@@ -298,17 +304,19 @@ impl Body {
             long: job.long,
             chain: job.chain,
             worker: self.worker.index,
+            tenure: &self.tenure,
         };
         let cx = RawContext_TO::from_ptr(RRef::new(&context), TD_Opaque);
-        self.worker.inbox.entered();
+        if self.tenure.is_over() {
+            self.stay_behind();
+        }
+        self.tenure.entered();
         let outcome = super::result(entry(raw, cx));
         if self.executor.mode() == Execution::Inline && self.now() >= ends {
             // Nobody else could have noticed that it took too long.
             super::watchdog::look(&self.executor, &self.worker);
         }
-        if self.worker.inbox.returned() {
-            self.leave();
-        }
+        self.returned();
         if job.asks {
             self.note_answer(slot, began, outcome.as_ref().err());
             device.counts().calls.fetch_add(1, Ordering::Relaxed);
@@ -334,7 +342,7 @@ impl Body {
         limit: Duration,
         entry: impl FnOnce(&mut BoxDevice, RefContext<'_>) -> RawResult<T>,
     ) -> Result<T, Error> {
-        let device = &self.instances[slot].device;
+        let device = Arc::clone(&self.instances[slot].device);
         let now = self.now();
         let label = Label {
             device: Arc::clone(device.name()),
@@ -342,6 +350,8 @@ impl Body {
             verb,
         };
         let entering = Entering {
+            // What a poll moves is stopped like what a call moves (S1).
+            epochs: self.executor.epochs_below(&device),
             asks: verb != LISTENING,
             ..Entering::alone(device.current_epoch(), now, limit)
         };
@@ -360,8 +370,29 @@ impl Body {
 
     /// Ends what `begin`, or the inbox with a job, has begun.
     fn leave(&self) {
-        if let Some(stuck) = self.worker.inbox.leave() {
-            self.came_back(&stuck);
+        match self.worker.inbox.leave(&self.tenure) {
+            Left::Running => {}
+            Left::Stuck(stuck) => self.came_back(&stuck),
+            Left::Behind => self.stay_behind(),
+        }
+    }
+
+    /// The driver has returned, from whatever it is. Does not return itself where the body was left behind meanwhile.
+    fn returned(&self) {
+        if self.tenure.returned() || self.tenure.is_over() {
+            self.leave();
+        }
+    }
+
+    /// What was left behind stays as it is for ever: nothing of it is called again, not even to free it (S6).
+    fn stay_behind(&self) -> ! {
+        tracing::info!(
+            worker = %self.worker.name,
+            "{}: what was left behind has returned from its driver; nothing of it is used any more",
+            self.worker.name
+        );
+        loop {
+            std::thread::park();
         }
     }
 
@@ -382,7 +413,11 @@ impl Body {
                 self.stop_given_up(slot);
             }
         }
-        tracing::info!(worker = %self.worker.name, "{}: {}, but has come back", self.worker.name, stuck.text(now));
+        tracing::info!(
+            worker = %self.worker.name,
+            "{}: {}, but has come back after {}",
+            self.worker.name, stuck.text(), seconds(now.since(stuck.since))
+        );
     }
 }
 
@@ -417,20 +452,27 @@ impl Entering {
 /// What a worker is inside of while it runs a job.
 fn running(job: &Job, device: &Device, now: Time) -> Running {
     let parameter = |index: usize| &device.parameters()[index];
+    let own;
     let (limit, long) = match &job.action {
-        Action::Read(index) | Action::Zero { parameter: index, .. } => (parameter(*index).timeout(), false),
+        Action::Read(index) | Action::Zero { parameter: index, .. } => (parameter(*index).time_limit(), false),
         Action::Write { parameter: index, .. } => match parameter(*index).description().blocking {
-            true => (parameter(*index).motion_timeout(), true),
-            false => (parameter(*index).timeout(), false),
+            true => (parameter(*index).motion_limit(), true),
+            false => (parameter(*index).time_limit(), false),
         },
         Action::Run { command, .. } => {
             let command = &device.commands()[*command];
-            (command.timeout(), command.description().long)
+            (command.time_limit(), command.description().long)
         }
-        Action::Status => (device.main().map_or(STOP_LIMIT, |main| main.timeout()), false),
-        Action::Stop { .. } => (STOP_LIMIT, false),
-        Action::Reopen => (OPEN_LIMIT, false),
+        Action::Status | Action::Stop { .. } | Action::Reopen { .. } => {
+            own = TimeLimit::of_host(match (&job.action, device.main()) {
+                (Action::Status, Some(main)) => main.timeout(),
+                (Action::Reopen { .. }, _) => OPEN_LIMIT,
+                _ => STOP_LIMIT,
+            });
+            (&own, false)
+        }
     };
+    let limit = job.call.time_limit(limit, long, now);
     Running::for_call(job.slot, Arc::clone(&job.call), now, limit, long)
 }
 

@@ -12,7 +12,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{arbiter::Permit, audit::Asked, clock::Time, device::Reading, failure::Failure, owner::OwnerId};
+use crate::{
+    arbiter::Permit,
+    audit::Asked,
+    clock::Time,
+    device::{Reading, SetBy, TimeLimit},
+    failure::Failure,
+    owner::OwnerId,
+};
 
 /// A write, a command, a fresh read, or a function of the user's on its way (C1).
 ///
@@ -31,6 +38,8 @@ pub(crate) struct CallCore<T> {
     pub(crate) label: Label,
     pub(crate) owner: OwnerId,
     pub(crate) accepted: Time,
+    /// How long its caller lets it take, from its acceptance on (S3).
+    limit: Option<Duration>,
     cancelled: AtomicBool,
     /// What it was asked for, where an audit log wants to know.
     pub(crate) asked: OnceLock<Box<Asked>>,
@@ -156,6 +165,7 @@ impl<T: Clone> Call<T> {
                 label,
                 owner,
                 accepted,
+                limit: None,
                 cancelled: AtomicBool::new(false),
                 asked: OnceLock::new(),
                 driven,
@@ -164,6 +174,14 @@ impl<T: Clone> Call<T> {
                 changed: Condvar::new(),
             }),
         }
+    }
+
+    /// The same call, that may take so long. To be said before it has clones.
+    pub(crate) fn limited(mut self, limit: Option<Duration>) -> Self {
+        if let Some(core) = Arc::get_mut(&mut self.core) {
+            core.limit = limit;
+        }
+        self
     }
 
     pub(crate) fn core(&self) -> &Arc<CallCore<T>> {
@@ -307,6 +325,54 @@ impl<T> CallCore<T> {
             true => self.lock().canceller.clone(),
             false => None,
         }
+    }
+
+    /// When its caller's time is over.
+    pub(crate) fn ends(&self) -> Option<Time> {
+        self.limit.map(|limit| self.accepted + limit)
+    }
+
+    /// How long it may be inside its driver, or move, from now on: what its caller says goes before what others say. Who
+    /// is impatient does not have others give up a driver earlier; what is `long` is stopped then, though (S4).
+    pub(crate) fn time_limit(&self, declared: &TimeLimit, long: bool, now: Time) -> TimeLimit {
+        let rest = self.ends().map(|ends| ends.since(now));
+        match rest.filter(|rest| long || *rest > declared.duration) {
+            Some(duration) => TimeLimit {
+                duration,
+                set_by: SetBy::Request,
+            },
+            None => declared.clone(),
+        }
+    }
+
+    /// How it ends when a limit is over that began to count at `since`.
+    pub(crate) fn overrun(&self, limit: &TimeLimit, since: Time, now: Time) -> Failure {
+        let (limit, set_by, since) = match (self.limit, &limit.set_by) {
+            (Some(limit), SetBy::Request) => (limit, SetBy::Request, self.accepted),
+            _ => (limit.duration, limit.set_by.clone(), since),
+        };
+        Failure::Timeout {
+            path: self.label.path(),
+            call: self.label.verb,
+            limit,
+            set_by,
+            elapsed: now.since(since),
+        }
+    }
+
+    /// How it ends when its caller's time is over; `None` while that is not so.
+    pub(crate) fn out_of_time(&self, now: Time) -> Option<Failure> {
+        self.ends().filter(|ends| *ends <= now)?;
+        let limit = TimeLimit {
+            duration: Duration::ZERO,
+            set_by: SetBy::Request,
+        };
+        Some(self.overrun(&limit, self.accepted, now))
+    }
+
+    /// Has the driver hear that nobody waits for it any more.
+    pub(crate) fn tell_to_end(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
     }
 
     /// Whether the caller cancelled.

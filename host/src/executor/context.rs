@@ -21,11 +21,12 @@ use super::{
     chain::{Chain, Epochs},
     running::Nested,
     submit::Caller,
+    tenure::Tenure,
 };
 use crate::{
     clock::Time,
     config::Execution,
-    device::{Device, Reading, ReadingError, split_path},
+    device::{Device, Reading, ReadingError, SetBy, split_path},
     failure::{Failure, Refusal},
     owner::OwnerId,
     traffic::escape,
@@ -33,6 +34,8 @@ use crate::{
 
 /// A sleeping or waiting call looks this often whether it was cancelled.
 const SLICE: Duration = Duration::from_millis(5);
+/// One that has waited for long looks less often, so that a thousand of them leave the machine to others.
+const LONGEST_SLICE: Duration = Duration::from_millis(40);
 
 /// The context of one entry into a driver.
 pub(super) struct CallContext<'a> {
@@ -48,11 +51,13 @@ pub(super) struct CallContext<'a> {
     pub(super) long: bool,
     pub(super) chain: Option<Arc<Chain>>,
     pub(super) worker: usize,
+    pub(super) tenure: &'a Tenure,
 }
 
 impl CallContext<'_> {
     fn is_cancelled(&self) -> bool {
-        self.device.current_epoch() != self.epoch
+        self.tenure.is_over()
+            || self.device.current_epoch() != self.epoch
             || self.call.is_some_and(|call| call.is_cancelled())
             || self.long && self.executor.now() >= self.ends
     }
@@ -109,6 +114,7 @@ impl CallContext<'_> {
         Caller {
             owner,
             deadline: Some(self.executor.now() + rest),
+            limit: None,
             chain: Some(self.link()),
         }
     }
@@ -120,6 +126,9 @@ impl CallContext<'_> {
         moves: bool,
         submit: impl FnOnce(&Arc<Device>, &str, &Caller) -> Result<Call, Refusal>,
     ) -> Result<RawValue, Error> {
+        if self.tenure.is_over() {
+            return Err(Error::cancelled());
+        }
         let (member, name) = self.member(path).map_err(|refusal| refusal.to_error())?;
         let inbox = &self.device.worker().inbox;
         // Before it is made: whoever stops this device from now on stops the member as well (S1).
@@ -127,34 +136,45 @@ impl CallContext<'_> {
             member: Arc::clone(&member),
             moves,
         }));
-        let outcome = match submit(&member, name, &self.caller()) {
-            Ok(call) => self.wait(&member, &call).map_err(|failure| failure.to_error()),
+        let caller = self.caller();
+        let outcome = match submit(&member, name, &caller) {
+            Ok(call) => self
+                .wait(&member, &call, caller.deadline)
+                .map_err(|failure| failure.to_error()),
             Err(refusal) => Err(refusal.to_error()),
         };
         inbox.note_nested(None);
         outcome.map(|reading| reading.value.into()).map_err(of_member)
     }
 
-    fn wait(&self, member: &Device, call: &Call) -> Result<Reading, Failure> {
+    /// Waits for a nested call, at most until a moment before our own time is over: the driver has that to end by itself.
+    fn wait(&self, member: &Device, call: &Call, ends: Option<Time>) -> Result<Reading, Failure> {
+        let ends = ends.unwrap_or(self.ends);
         if self.executor.mode() == Execution::Inline {
-            self.executor.drive_nested(call, member.worker(), Some(self.ends));
+            self.executor.drive_nested(call, member.worker(), Some(ends));
         }
+        let mut slice = SLICE;
         loop {
-            if let Some(outcome) = call.core().wait(Some(SLICE)) {
+            let rest = self.executor.clock().until(ends);
+            if let Some(outcome) = call.core().wait(Some(slice.min(rest))) {
                 return outcome;
             }
+            // A stop ends the nested call and wakes us; only other ends of ours have to be looked for.
+            slice = (slice * 2).min(LONGEST_SLICE);
             let path = || call.core().label.path();
             if self.is_cancelled() {
                 call.cancel();
                 return Err(Failure::Cancelled { path: path() });
             }
             let now = self.executor.now();
-            if now >= self.ends {
+            if now >= ends {
                 call.cancel();
                 let elapsed = now.since(call.accepted());
                 return Err(Failure::Timeout {
                     path: path(),
-                    limit: elapsed,
+                    call: call.core().label.verb,
+                    limit: ends.since(call.accepted()),
+                    set_by: SetBy::Root,
                     elapsed,
                 });
             }
@@ -162,6 +182,9 @@ impl CallContext<'_> {
     }
 
     fn publish(&self, parameter: &str, value: RawValue, time: u64) -> Result<(), Error> {
+        if self.tenure.is_over() {
+            return Ok(());
+        }
         publish(self.executor, self.device, parameter, value, time)
     }
 }
@@ -291,19 +314,30 @@ pub(super) struct DeviceHost {
     /// `None` for a controller. Weak: a driver that keeps its host must not keep the lab.
     device: Option<Weak<Device>>,
     executor: Weak<Executor>,
+    /// When that is over, the host hears nothing any more (S6).
+    tenure: Arc<Tenure>,
 }
 
 impl DeviceHost {
-    pub(super) fn boxed(executor: &Arc<Executor>, name: &Arc<str>, device: Option<&Arc<Device>>) -> BoxHost {
+    pub(super) fn boxed(
+        executor: &Arc<Executor>,
+        name: &Arc<str>,
+        device: Option<&Arc<Device>>,
+        tenure: &Arc<Tenure>,
+    ) -> BoxHost {
         let host = DeviceHost {
             name: Arc::clone(name),
             device: device.map(Arc::downgrade),
             executor: Arc::downgrade(executor),
+            tenure: Arc::clone(tenure),
         };
         RawHost_TO::from_value(host, TD_Opaque)
     }
 
     fn reach(&self) -> Option<(Arc<Executor>, Arc<Device>)> {
+        if self.tenure.is_over() {
+            return None;
+        }
         Some((self.executor.upgrade()?, self.device.as_ref()?.upgrade()?))
     }
 
@@ -347,6 +381,9 @@ impl RawHost for DeviceHost {
     }
 
     fn log(&self, level: u32, text: RStr<'_>) {
+        if self.tenure.is_over() {
+            return;
+        }
         let name = &self.name;
         guard::contained(|| match level {
             0 | 1 => tracing::error!(device = %name, "{name}: {text}"),
@@ -364,7 +401,7 @@ impl RawHost for DeviceHost {
     }
 
     fn traffic(&self, direction: u32, bytes: RSlice<'_, u8>) {
-        if !tracing::enabled!(tracing::Level::TRACE) {
+        if !tracing::enabled!(tracing::Level::TRACE) || self.tenure.is_over() {
             return;
         }
         let name = &self.name;

@@ -2,11 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use baton_plugin_api::Value;
@@ -15,11 +11,12 @@ use super::{
     CallCore,
     chain::{Chain, Epochs},
     running::{Nested, Running, Stuck},
+    tenure::Tenure,
 };
 use crate::{
     clock::Time,
     config::Execution,
-    device::{Device, Reading, Way},
+    device::{Device, Reading, TimeLimit, Way},
     failure::Refusal,
 };
 
@@ -65,8 +62,10 @@ pub(super) enum Action {
     Stop {
         call_driver: bool,
     },
-    /// Close the device and open it again.
-    Reopen,
+    /// Close the device and open it again; or only say whether it is open, where the worker has just begun with that.
+    Reopen {
+        again: bool,
+    },
 }
 
 /// What takes the worker's time next.
@@ -95,17 +94,24 @@ pub(super) struct State {
     ticking: Vec<usize>,
     pub(super) running: Option<Running>,
     pub(super) stuck: Option<Stuck>,
+    /// That of the body that takes from here.
+    pub(super) tenure: Arc<Tenure>,
     closed: bool,
 }
 
 #[derive(Default)]
 pub(super) struct Inbox {
     state: Mutex<State>,
-    /// Whether `stuck` is set, to be seen without the lock.
-    stuck: AtomicBool,
-    /// Whether the driver has returned from what runs. The worker sets this and then looks at `stuck`, the watchdog the
-    /// other way round: one of them sees what the other did, and a call that is over is never given up.
-    returned: AtomicBool,
+}
+
+/// What ended when a body left its driver.
+pub(super) enum Left {
+    /// What ran.
+    Running,
+    /// What it was stuck in: it has come back after all.
+    Stuck(Stuck),
+    /// Nothing that is its own any more: the body was left behind meanwhile.
+    Behind,
 }
 
 impl Inbox {
@@ -138,6 +144,17 @@ impl Inbox {
         Ok(())
     }
 
+    /// Puts a job at the head, for when the worker is back, if it is stuck.
+    pub(super) fn push_though_stuck(&self, device: &Device, job: Job) -> Result<(), Refusal> {
+        let mut state = self.lock();
+        if state.closed {
+            let device = device.name().to_string();
+            return Err(Refusal::Closed { device });
+        }
+        state.urgent.push_back(job);
+        Ok(())
+    }
+
     /// Queues a look at a moving device like a call, so that it takes its turn among them (D2).
     pub(super) fn push_tick(&self, slot: usize) {
         let mut state = self.lock();
@@ -158,8 +175,8 @@ impl Inbox {
 
     /// Takes what is next. `begin` says how long it may be inside the driver.
     pub(super) fn next(&self, begin: impl FnOnce(&Job) -> Running) -> Next {
-        self.entered();
         let mut state = self.lock();
+        state.tenure.entered();
         if let Some(job) = state.urgent.pop_front() {
             return state.run(job, begin);
         }
@@ -177,53 +194,46 @@ impl Inbox {
         }
     }
 
-    /// The driver is entered.
-    pub(super) fn entered(&self) {
-        self.returned.store(false, Ordering::SeqCst);
-    }
-
-    /// The driver has returned; whether the worker was given up before.
-    pub(super) fn returned(&self) -> bool {
-        self.returned.store(true, Ordering::SeqCst);
-        self.stuck.load(Ordering::SeqCst)
-    }
-
     /// Begins an entry of the driver that no job asks for: a poll, an opening.
     pub(super) fn begin(&self, running: Running) {
-        self.entered();
-        self.lock().running = Some(running);
+        let mut state = self.lock();
+        state.tenure.entered();
+        state.running = Some(running);
     }
 
     /// The driver is about to be entered for the job that runs: its limit counts from here.
-    pub(super) fn set_limit(&self, since: Time, limit: Duration) {
+    pub(super) fn set_limit(&self, since: Time, limit: TimeLimit) {
         if let Some(running) = &mut self.lock().running {
             (running.since, running.limit) = (since, limit);
         }
     }
 
-    /// Ends what ran. Whatever the watchdog decided of it, it decided before: if the worker was given up, that is over
-    /// now, and what it was stuck in is given back.
-    pub(super) fn leave(&self) -> Option<Stuck> {
+    /// Ends what ran for the body of this tenure. Whatever the watchdog decided of it, it decided before: if the worker was
+    /// given up, that is over now, unless the body was left behind.
+    pub(super) fn leave(&self, tenure: &Tenure) -> Left {
         let mut state = self.lock();
+        if tenure.is_over() {
+            return Left::Behind;
+        }
         state.running = None;
-        self.stuck.store(false, Ordering::Release);
-        state.stuck.take()
+        tenure.unstick();
+        state.stuck.take().map_or(Left::Running, Left::Stuck)
+    }
+
+    /// Ends the tenure of a body that is stuck and begins another; gives what the worker was stuck in, or nothing if it is
+    /// not.
+    pub(super) fn succeed(&self) -> Option<Stuck> {
+        let mut state = self.lock();
+        let stuck = state.stuck.take()?;
+        state.tenure.end();
+        state.tenure = Arc::default();
+        state.running = None;
+        Some(stuck)
     }
 
     /// Whether it is still stuck in what it entered then.
     pub(super) fn is_stuck_since(&self, since: Time) -> bool {
         self.lock().stuck.as_ref().is_some_and(|stuck| stuck.since == since)
-    }
-
-    /// Gives the worker up: it does not come back from its driver (S3). `false` if it just has.
-    pub(super) fn set_stuck(&self, state: &mut State, stuck: Stuck) -> bool {
-        self.stuck.store(true, Ordering::SeqCst);
-        if self.returned.load(Ordering::SeqCst) {
-            self.stuck.store(false, Ordering::SeqCst);
-            return false;
-        }
-        state.stuck = Some(stuck);
-        true
     }
 
     /// Notes that the call inside the driver waits for a member, or, with `None`, that it does so no longer.
@@ -282,6 +292,15 @@ impl State {
         let since = running.since;
         self.running = Some(running);
         Next::Job(job, since)
+    }
+
+    /// Gives the worker up: it does not come back from its driver (S3). `false` if it just has.
+    pub(super) fn stick(&mut self, stuck: Stuck) -> bool {
+        let gone = self.tenure.stick();
+        if gone {
+            self.stuck = Some(stuck);
+        }
+        gone
     }
 
     fn accepts(&self, device: &Device, now: impl FnOnce() -> Time) -> Result<(), Refusal> {

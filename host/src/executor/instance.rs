@@ -7,6 +7,7 @@ use baton_plugin_api::abi::{BoxController, BoxDevice};
 use crate::{clock::Time, config::ControllerConfig, device::Device, plugin::Library};
 
 /// What a worker is to open.
+#[derive(Clone)]
 pub(crate) struct Plan {
     pub(crate) library: Library,
     pub(crate) controller: Option<ControllerConfig>,

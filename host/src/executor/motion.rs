@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::Time,
-    device::{Device, Quality, Reading, Way},
+    device::{Device, Quality, Reading, TimeLimit, Way},
     failure::Failure,
 };
 
@@ -31,7 +31,7 @@ pub(super) struct Motion {
     /// What a command returned.
     pub(super) result: Value,
     pub(super) taken: Time,
-    pub(super) limit: Duration,
+    pub(super) limit: TimeLimit,
     /// How long a step of a ramp may take to arrive.
     pub(super) step_limit: Duration,
     pub(super) epoch: u64,
@@ -57,15 +57,15 @@ pub(super) enum Look {
 
 impl Motion {
     /// What the driver has just taken.
-    pub(super) fn new(job: &Job, way: Way, limit: Duration, now: Time) -> Self {
+    pub(super) fn new(job: &Job, way: Way, limit: TimeLimit, now: Time) -> Self {
         Motion {
             call: Arc::clone(&job.call),
             way,
             written: None,
             result: Value::Unit,
             taken: now,
+            step_limit: limit.duration,
             limit,
-            step_limit: limit,
             epoch: job.epoch,
             was_busy: false,
             errors: 0,
@@ -122,6 +122,9 @@ impl Motion {
             } else {
                 Look::End(Err(failure.clone()))
             };
+        }
+        if self.ramp.is_some() && self.call.out_of_time(now).is_some() {
+            return self.overdue(now);
         }
         if let Some(ramp) = &mut self.ramp {
             let parameter = self
@@ -217,7 +220,7 @@ impl Motion {
         let patience = match says_idle || !ramp.settles() {
             true if self.was_busy => Duration::ZERO,
             true => SLOW_START,
-            false => self.limit,
+            false => self.limit.duration,
         };
         if now.since(self.taken) < patience {
             return Look::Wait;
@@ -260,15 +263,13 @@ impl Motion {
     }
 
     fn overdue(&mut self, now: Time) -> Look {
-        let elapsed = now.since(self.taken);
-        if elapsed < self.limit {
-            return Look::Wait;
-        }
-        let failure = Failure::Timeout {
-            path: self.call.label.path(),
-            limit: self.limit,
-            elapsed,
+        let out_of_time = match self.call.ends() {
+            Some(_) => self.call.out_of_time(now),
+            None => {
+                (now.since(self.taken) >= self.limit.duration).then(|| self.call.overrun(&self.limit, self.taken, now))
+            }
         };
+        let Some(failure) = out_of_time else { return Look::Wait };
         self.ending = Some((failure, now));
         Look::Stop
     }
@@ -297,7 +298,7 @@ impl Motion {
         let Some(ramp) = &mut self.ramp else { return };
         ramp.wrote(now);
         self.call.set_progress(ramp.progress());
-        self.limit = ramp.limit(self.step_limit);
+        self.limit.duration = ramp.limit(self.step_limit);
         self.taken = now;
         self.was_busy = false;
     }

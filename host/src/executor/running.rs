@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use super::{CallCore, Label};
 use crate::{
     clock::Time,
-    device::{Device, Reading},
-    failure::{Refusal, seconds},
+    device::{Device, Reading, TimeLimit},
+    failure::{Refusal, clock_time},
 };
 
 /// What a worker is inside of.
@@ -14,10 +14,12 @@ pub(super) struct Running {
     pub(super) slot: usize,
     pub(super) what: What,
     pub(super) since: Time,
-    pub(super) limit: Duration,
+    pub(super) limit: TimeLimit,
     /// Whether it is cancelled and stopped at its limit, and given two seconds more (S4).
     pub(super) long: bool,
     pub(super) cancelled: bool,
+    /// Whether its caller was told that it takes too long.
+    pub(super) given_up: bool,
     /// The nested calls that it waits for (C7).
     pub(super) nested: Vec<Nested>,
 }
@@ -42,7 +44,7 @@ impl Running {
         slot: usize,
         call: Arc<CallCore<Reading>>,
         since: Time,
-        limit: Duration,
+        limit: TimeLimit,
         long: bool,
     ) -> Self {
         Running {
@@ -52,6 +54,7 @@ impl Running {
             limit,
             long,
             cancelled: false,
+            given_up: false,
             nested: Vec::new(),
         }
     }
@@ -61,9 +64,10 @@ impl Running {
             slot,
             what: What::Own(label),
             since,
-            limit,
+            limit: TimeLimit::of_host(limit),
             long: false,
             cancelled: false,
+            given_up: false,
             nested: Vec::new(),
         }
     }
@@ -101,19 +105,21 @@ impl Stuck {
     pub(super) fn refusal(&self, device: &Device, now: Time) -> Refusal {
         let worker = device.worker();
         let scope = if worker.shared {
-            format!("controller {}, its own,", worker.name)
+            format!("controller {}, and with it all its devices,", worker.name)
         } else {
             "its driver".to_owned()
         };
         Refusal::Stuck {
             device: device.name().to_string(),
-            scope: format!("{scope} is"),
+            scope,
             inside: self.inside.clone(),
+            since: self.since,
             stuck_for: now.since(self.since),
         }
     }
 
-    pub(super) fn text(&self, now: Time) -> String {
-        format!("stuck in {} for {}", self.inside, seconds(now.since(self.since)))
+    /// What devices say of it, as long as it lasts.
+    pub(super) fn text(&self) -> String {
+        format!("stuck since {} in {}", clock_time(self.since), self.inside)
     }
 }

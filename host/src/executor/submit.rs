@@ -28,6 +28,8 @@ const MOMENT: Duration = Duration::from_millis(500);
 pub(crate) struct Caller {
     pub(crate) owner: OwnerId,
     pub(crate) deadline: Option<Time>,
+    /// How long what they ask for may take.
+    pub(crate) limit: Option<Duration>,
     pub(crate) chain: Option<Arc<Chain>>,
 }
 
@@ -37,6 +39,7 @@ impl Caller {
         Caller {
             owner,
             deadline: None,
+            limit: None,
             chain: None,
         }
     }
@@ -49,7 +52,8 @@ impl Executor {
             member: Arc::clone(member),
             verb,
         };
-        Call::new(label, caller.owner.clone(), self.now(), Some(Arc::clone(device) as _))
+        let call = Call::new(label, caller.owner.clone(), self.now(), Some(Arc::clone(device) as _));
+        call.limited(caller.limit)
     }
 
     /// A fresh reading: the driver is entered after this (D1), but for published parameters and what is still fresh.
@@ -199,7 +203,7 @@ impl Executor {
     /// Closes a device and opens it again.
     pub(crate) fn submit_reopen(self: &Arc<Self>, device: &Arc<Device>, caller: &Caller) -> Result<Call, Refusal> {
         let call = self.call(device, &"".into(), "re-opening", caller);
-        let job = self.job(device, Action::Reopen, &call, caller);
+        let job = self.job(device, Action::Reopen { again: true }, &call, caller);
         device.worker().inbox.push_urgent(device, job, || self.now())?;
         self.set_off(device, &call, caller);
         Ok(call)
@@ -282,7 +286,7 @@ impl Executor {
         Ok(())
     }
 
-    fn job(&self, device: &Device, action: Action, call: &Call, caller: &Caller) -> Job {
+    pub(super) fn job(&self, device: &Device, action: Action, call: &Call, caller: &Caller) -> Job {
         let (epoch, epochs) = match &caller.chain {
             Some(chain) => (chain.epoch_of(device), chain.epochs.clone()),
             None => (device.current_epoch(), self.epochs_below(device)),
@@ -300,7 +304,7 @@ impl Executor {
     }
 
     /// The epochs of all members of a composite, and of theirs.
-    fn epochs_below(&self, device: &Device) -> Option<Epochs> {
+    pub(super) fn epochs_below(&self, device: &Device) -> Option<Epochs> {
         if device.config().members.is_empty() {
             return None;
         }
@@ -338,7 +342,7 @@ impl Executor {
     }
 
     /// Has a queued job run: its worker is woken, or runs here and now.
-    fn set_off(self: &Arc<Self>, device: &Arc<Device>, call: &Call, caller: &Caller) {
+    pub(super) fn set_off(self: &Arc<Self>, device: &Arc<Device>, call: &Call, caller: &Caller) {
         match self.mode() {
             Execution::Threaded => device.worker().wake(),
             // A nested call is driven where it waits.

@@ -11,11 +11,11 @@ use baton_plugin_api::Error;
 use super::{
     CallCore, Executor, Worker,
     inbox::{Job, State},
-    running::{Running, Stuck},
+    running::Stuck,
 };
 use crate::{
     clock::Time,
-    device::{Change, Device, Reading},
+    device::{Change, Device, Reading, TimeLimit, Way},
     failure::{Failure, Refusal, seconds},
     owner::OwnerId,
 };
@@ -54,6 +54,8 @@ enum Overrun {
     None,
     /// A long one: cancel and stop its device.
     Cancel(usize),
+    /// The caller's time is over, but not the driver's.
+    Impatient(Arc<CallCore<Reading>>, usize),
     /// The worker was given up.
     Stuck(GivenUp),
 }
@@ -61,8 +63,7 @@ enum Overrun {
 /// A worker that was given up, and what comes to an end with that.
 struct GivenUp {
     call: Option<Arc<CallCore<Reading>>>,
-    limit: Duration,
-    elapsed: Duration,
+    limit: TimeLimit,
     stuck: Stuck,
     jobs: Vec<Job>,
 }
@@ -75,7 +76,7 @@ pub(super) fn look(executor: &Arc<Executor>, worker: &Arc<Worker>) {
         let expired = state.take_expired(now);
         let since = state.running.as_ref().map(|running| running.since);
         // Judged and given up under one lock: the next call must not pay for one that has just returned.
-        (judge(worker, &mut state, now), expired, since)
+        (judge(&mut state, now), expired, since)
     };
     if since.is_some_and(|since| now.since(since) >= LATE) {
         // Nobody polls them meanwhile (D2).
@@ -96,7 +97,24 @@ pub(super) fn look(executor: &Arc<Executor>, worker: &Arc<Worker>) {
             let caller = super::Caller::new(OwnerId::new("the host, because it overran its limit"));
             executor.submit_stop(&device, &caller);
         }
+        Overrun::Impatient(call, slot) => run_out(executor, worker, &call, slot, now),
         Overrun::Stuck(given_up) => tell(executor, worker, given_up, now),
+    }
+}
+
+/// A call whose caller waits no longer, while its driver is inside of it and may be for a while: who waits is told, and the
+/// driver is asked to end. What it moves is stopped, now or when it comes back.
+fn run_out(executor: &Arc<Executor>, worker: &Worker, call: &Arc<CallCore<Reading>>, slot: usize, now: Time) {
+    let (Some(failure), Some(device)) = (call.out_of_time(now), worker.devices().nth(slot)) else {
+        return;
+    };
+    let moves = device.change(|change| change.way_of(call)) == Some(Way::Motion);
+    executor.give_up(&device, call, failure);
+    device.counts().timeouts.fetch_add(1, Ordering::Relaxed);
+    call.tell_to_end();
+    if moves {
+        let caller = super::Caller::new(OwnerId::new("the host, because its caller's time was over"));
+        executor.submit_stop(&device, &caller);
     }
 }
 
@@ -114,7 +132,7 @@ fn expire(executor: &Arc<Executor>, worker: &Worker, job: &Job, now: Time) {
     executor.give_up(&device, &job.call, Failure::Refused(refusal));
 }
 
-fn judge(worker: &Worker, state: &mut State, now: Time) -> Overrun {
+fn judge(state: &mut State, now: Time) -> Overrun {
     if state.stuck.is_some() {
         return Overrun::None;
     }
@@ -123,31 +141,41 @@ fn judge(worker: &Worker, state: &mut State, now: Time) -> Overrun {
     };
     let elapsed = now.since(running.since);
     // Whoever waits for a member is as alive as that member, which has a limit of its own (S3).
-    if elapsed < running.limit || !running.nested.is_empty() {
+    if !running.nested.is_empty() {
         return Overrun::None;
     }
-    if running.long && elapsed < running.limit + GRACE {
+    if elapsed < running.limit.duration {
+        let ended = running.call().and_then(|call| call.ends()).filter(|ends| *ends <= now);
+        return match (ended, running.given_up) {
+            (Some(_), false) => {
+                running.given_up = true;
+                let call = running.call().cloned();
+                call.map_or(Overrun::None, |call| Overrun::Impatient(call, running.slot))
+            }
+            _ => Overrun::None,
+        };
+    }
+    if running.long && elapsed < running.limit.duration + GRACE {
         return match std::mem::replace(&mut running.cancelled, true) {
             true => Overrun::None,
             false => Overrun::Cancel(running.slot),
         };
     }
-    stick(worker, state, now).map_or(Overrun::None, Overrun::Stuck)
+    stick(state).map_or(Overrun::None, Overrun::Stuck)
 }
 
 /// Gives up what runs; `None` if nothing does, or not any more.
-fn stick(worker: &Worker, state: &mut State, now: Time) -> Option<GivenUp> {
-    let Running { slot, since, limit, .. } = *state.running.as_ref()?;
+fn stick(state: &mut State) -> Option<GivenUp> {
     let running = state.running.as_ref()?;
+    let (slot, since, limit) = (running.slot, running.since, running.limit.clone());
     let (call, inside) = (running.call().cloned(), running.label().to_string());
     let stuck = Stuck { slot, since, inside };
-    if !worker.inbox.set_stuck(state, stuck.clone()) {
+    if !state.stick(stuck.clone()) {
         return None;
     }
     Some(GivenUp {
         call,
         limit,
-        elapsed: now.since(since),
         stuck,
         jobs: state.drain(),
     })
@@ -160,7 +188,7 @@ pub(super) fn give_up(executor: &Arc<Executor>, worker: &Arc<Worker>) {
         let mut state = worker.inbox.lock();
         match state.stuck {
             Some(_) => None,
-            None => stick(worker, &mut state, now),
+            None => stick(&mut state),
         }
     };
     if let Some(given_up) = given_up {
@@ -173,14 +201,13 @@ fn tell(executor: &Arc<Executor>, worker: &Arc<Worker>, given_up: GivenUp, now: 
     let GivenUp {
         call,
         limit,
-        elapsed,
         stuck,
         jobs,
     } = given_up;
     tracing::error!(
         worker = %worker.name,
-        "{} is stuck in {} since {}; its limit is {}",
-        worker.name, stuck.inside, seconds(elapsed), seconds(limit)
+        "{} is {}; its limit is {}, {}",
+        worker.name, stuck.text(), seconds(limit.duration), limit.set_by
     );
     let mut ended = Vec::new();
     for (slot, device) in worker.devices().enumerate() {
@@ -195,7 +222,7 @@ fn tell(executor: &Arc<Executor>, worker: &Arc<Worker>, given_up: GivenUp, now: 
             worker
                 .inbox
                 .is_stuck_since(stuck.since)
-                .then(|| change.stick(&stuck.text(now), now))
+                .then(|| change.stick(&stuck.text(), now))
         };
         match device.change(still) {
             Some(ways) => {
@@ -209,8 +236,7 @@ fn tell(executor: &Arc<Executor>, worker: &Arc<Worker>, given_up: GivenUp, now: 
         }
     }
     if let Some(call) = &call {
-        let path = call.label.path();
-        executor.resolve(call, Err(Failure::Timeout { path, limit, elapsed }));
+        executor.resolve(call, Err(call.overrun(&limit, stuck.since, now)));
     }
     for (call, failure) in ended {
         executor.resolve(&call, Err(failure));

@@ -11,7 +11,7 @@ use crate::{
     audit::{self, Asked, Entry},
     condition::Condition,
     device::{AcceptedLimits, Device, Reading, Wait, split_path},
-    executor::{Call, Caller, StopReport},
+    executor::{Abandoned, Call, Caller, StopReport},
     failure::{Failure, Refusal},
     owner::OwnerId,
 };
@@ -29,6 +29,7 @@ pub struct Owner {
     pub(super) lab: Lab,
     pub(super) id: OwnerId,
     patience: Option<Duration>,
+    limit: Option<Duration>,
 }
 
 impl Owner {
@@ -37,6 +38,7 @@ impl Owner {
             lab,
             id,
             patience: None,
+            limit: None,
         }
     }
 
@@ -54,11 +56,36 @@ impl Owner {
         }
     }
 
+    /// The same owner, whose calls end within `limit` of their acceptance (S3, S4). It goes before all that config and
+    /// driver say, in both directions.
+    ///
+    /// One that has not begun by then is refused, with the device untouched. One that the driver is inside of ends as
+    /// [`Timeout`](Failure::Timeout), and the driver is asked to end; others are refused only when it has overrun its own
+    /// limit as well. A motion is stopped, and then ends as `Timeout`.
+    ///
+    /// ```no_run
+    /// # async fn test(me: baton_host::lab::Owner) -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// let hasty = me.limited_to(Duration::from_secs(2));
+    /// println!("{:?}", hasty.get("oven.temperature")?.await?.value);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn limited_to(&self, limit: Duration) -> Owner {
+        Owner {
+            limit: Some(limit),
+            ..self.clone()
+        }
+    }
+
     fn caller(&self) -> Caller {
-        let deadline = self.patience.map(|patience| self.lab.clock().now() + patience);
+        let first = self.patience.into_iter().chain(self.limit).min();
+        let deadline = first.map(|patience| self.lab.clock().now() + patience);
         Caller {
             owner: self.id.clone(),
             deadline,
+            limit: self.limit,
             chain: None,
         }
     }
@@ -306,5 +333,16 @@ impl Owner {
     pub fn reopen(&self, device: &str) -> Result<Call, Refusal> {
         let device = self.lab.device(split_path(device).0)?;
         self.lab.executor().submit_reopen(device, &self.caller())
+    }
+
+    /// Closes a device and opens it again, whatever its driver does: if that does not come back from a call, its thread and
+    /// its instance are left behind for ever, with all devices of its controller, and new ones are opened; a driver in a
+    /// process of its own is killed. The call resolves when the device is open, or was tried.
+    ///
+    /// # Errors
+    /// `NoSuchDevice`; `TooManyBehind` if 16 have been left behind since the host began; `NoThread`.
+    pub fn abandon(&self, device: &str) -> Result<(Call, Abandoned), Refusal> {
+        let device = self.lab.device(split_path(device).0)?;
+        self.lab.executor().submit_abandon(device, &self.caller())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use serde::Serialize;
 
 use super::Lab;
-use crate::{audit::AuditStatus, config::Execution, device::Connection};
+use crate::{audit::AuditStatus, config::Execution, device::Connection, executor::LeftBehind};
 
 /// How a lab is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,6 +24,8 @@ pub struct LabStatus {
     pub inside: Vec<Inside>,
     /// Workers that do not come back from their driver.
     pub stuck: Vec<StuckWorker>,
+    /// What was stuck and has been left behind, with its thread.
+    pub left_behind: Vec<LeftBehind>,
     /// Calls since it was opened.
     pub calls: CallCount,
     /// How the audit log is doing, if there is one.
@@ -122,6 +124,7 @@ impl Lab {
             down,
             inside,
             stuck,
+            left_behind: self.executor().left_behind(),
             calls: CallCount {
                 done: counters.done.load(Ordering::Relaxed),
                 failed: counters.failed.load(Ordering::Relaxed),

@@ -42,6 +42,10 @@ impl Body {
         match outcome {
             Ok(()) => self.opened(slot),
             Err(error) => {
+                let error = match self.worker.may_hold_the_line(&self.executor) {
+                    Some(what) => Error::new(error.kind(), format!("{}; {what}", error.message())),
+                    None => error,
+                };
                 if self.instances.len() > 1 && error.kind() == ErrorKind::Timeout {
                     // The others on the line have waited meanwhile.
                     self.instances[slot].cost = self.now().since(began);
@@ -103,21 +107,25 @@ impl Body {
         let device = Arc::clone(&self.instances[slot].device);
         let config = device.config();
         let options = config.options.to_string();
-        let host = DeviceHost::boxed(&self.executor, device.name(), Some(&device));
-        let raw = if self.controller.is_some() {
+        let host = DeviceHost::boxed(&self.executor, device.name(), Some(&device), &self.tenure);
+        let opened = if self.controller.is_some() {
             self.open_controller()?;
             let controller = self.controller.as_mut().and_then(|controller| controller.raw.as_mut());
             let controller = controller.expect("it was opened just now");
             let (kind, options) = (config.device_type.as_str().into(), options.as_str().into());
-            super::super::result(controller.open_device(kind, options, host))?
+            super::super::result(controller.open_device(kind, options, host))
         } else {
-            self.library.open_device(&config.device_type, &options, host)?
+            self.library.open_device(&config.device_type, &options, host)
         };
+        self.returned();
+        let raw = opened?;
+        self.tenure.entered();
         // Asked once, before anything else can call the device (S1).
         let stopper = match raw.stopper() {
             ROption::RSome(stopper) => Some(Arc::new(Stopper::new(stopper))),
             ROption::RNone => None,
         };
+        self.returned();
         self.worker.set_stopper(slot, stopper);
         self.instances[slot].raw = Some(raw);
         Ok(())
@@ -129,17 +137,24 @@ impl Body {
             executor,
             library,
             worker,
+            tenure,
             ..
         } = self
         else {
             return Ok(());
         };
-        if controller.raw.is_none() {
-            let host = DeviceHost::boxed(executor, &worker.name, None);
-            let options = controller.config.options.to_string();
-            let opened = library.open_controller(&controller.config.controller_type, &options, host);
-            controller.raw = Some(opened.map_err(|error| error.context(format!("controller {}", worker.name)))?);
+        if controller.raw.is_some() {
+            return Ok(());
         }
+        let host = DeviceHost::boxed(executor, &worker.name, None, tenure);
+        let options = controller.config.options.to_string();
+        let opened = library.open_controller(&controller.config.controller_type, &options, host);
+        let opened = opened.map_err(|error| error.context(format!("controller {}", worker.name)));
+        self.returned();
+        if let Some(controller) = &mut self.controller {
+            controller.raw = Some(opened?);
+        }
+        self.tenure.entered();
         Ok(())
     }
 
@@ -226,9 +241,12 @@ impl Body {
             verb: "closing",
         };
         self.begin(Running::alone(slot, label, self.now(), CLOSE_LIMIT));
-        if let Err(error) = super::super::result(raw.close()) {
+        let closed = super::super::result(raw.close());
+        self.returned();
+        if let Err(error) = closed {
             tracing::warn!(device = %name, "{name}: {}", error.message());
         }
+        self.tenure.entered();
         drop(raw);
         self.leave();
     }
@@ -243,9 +261,12 @@ impl Body {
             verb: "closing",
         };
         self.begin(Running::alone(0, label, self.now(), CLOSE_LIMIT));
-        if let Err(error) = super::super::result(raw.close()) {
+        let closed = super::super::result(raw.close());
+        self.returned();
+        if let Err(error) = closed {
             tracing::warn!(controller = %self.worker.name, "{}: {}", self.worker.name, error.message());
         }
+        self.tenure.entered();
         drop(raw);
         self.leave();
     }

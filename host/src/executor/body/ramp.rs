@@ -1,13 +1,13 @@
 //! Ramps: the host writes one step after the other, and watches.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use baton_plugin_api::{Value, abi::RawValue};
 
 use super::{Body, Entering, run::driver};
 use crate::{
     config::RampConfig,
-    device::{Quality, Reading},
+    device::{Quality, Reading, TimeLimit},
     executor::{
         inbox::{Action, Job},
         motion::Motion,
@@ -20,7 +20,7 @@ use crate::{
 impl Body {
     /// Begins a ramp where the readback is. Its first step is written at the first look at it, which is now, unless the
     /// device is still busy with a step of a ramp that this one takes the place of.
-    pub(super) fn begin_ramp(&mut self, job: Job, config: &RampConfig, limit: Duration) {
+    pub(super) fn begin_ramp(&mut self, job: Job, config: &RampConfig, limit: TimeLimit) {
         let Action::Write {
             parameter: index,
             ref value,
@@ -43,8 +43,8 @@ impl Body {
         let mut ramp = Ramp::new(config, parameter, start.unwrap_or_default(), value, now);
         ramp.epochs = job.epochs.clone();
         ramp.chain = job.chain.clone();
-        let mut motion = Motion::new(&job, way, limit, now);
-        motion.step_limit = limit;
+        let mut motion = Motion::new(&job, way, limit.clone(), now);
+        motion.step_limit = limit.duration;
         motion.written = Some((index, value.clone()));
         motion.ramp = Some(Box::new(ramp));
         self.watch(job.slot, motion);
@@ -75,21 +75,29 @@ impl Body {
         let (call, parameter) = (Arc::clone(&motion.call), &device.parameters()[index]);
         let (epochs, chain, epoch) = (ramp.epochs.clone(), ramp.chain.clone(), motion.epoch);
         let blocking = parameter.description().blocking;
-        let limit = if blocking {
-            motion.step_limit
-        } else {
-            parameter.timeout()
+        let limit = match blocking {
+            true => TimeLimit {
+                duration: motion.step_limit,
+                ..motion.limit.clone()
+            },
+            false => parameter.time_limit().clone(),
         };
         let began = self.now();
         let written = match parameter.for_driver(&step) {
             Err(refusal) => Err(Failure::Refused(refusal)),
             Ok(hardware) => {
-                self.begin(Running::for_call(slot, Arc::clone(&call), began, limit, blocking));
+                self.begin(Running::for_call(
+                    slot,
+                    Arc::clone(&call),
+                    began,
+                    limit.clone(),
+                    blocking,
+                ));
                 let entering = Entering {
                     epoch,
                     epochs,
                     began,
-                    ends: began + limit,
+                    ends: began + limit.duration,
                     long: blocking,
                     asks: true,
                     chain: chain.clone(),

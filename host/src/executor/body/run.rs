@@ -13,7 +13,7 @@ use baton_plugin_api::{
 use super::{Body, Entering, poll::sensible};
 use crate::{
     clock::Time,
-    device::{Device, Reading, Way},
+    device::{Device, Reading, SetBy, TimeLimit, Way},
     executor::{
         CallCore, Label,
         inbox::{Action, Job},
@@ -27,7 +27,7 @@ use crate::{
 impl Body {
     /// Runs one job, unless its time is over or it was stopped while it waited.
     pub(super) fn run_job(&mut self, job: Job, since: Time) {
-        let stopping = matches!(job.action, Action::Stop { .. } | Action::Reopen);
+        let stopping = matches!(job.action, Action::Stop { .. } | Action::Reopen { .. });
         if !stopping && job.call.is_resolved() {
             // Superseded while it waited (C5).
             return;
@@ -45,7 +45,7 @@ impl Body {
             Action::Zero { .. } => self.run_zero(job, since),
             Action::Status => self.run_status(job, since),
             Action::Stop { call_driver } => self.run_stop(&job, call_driver),
-            Action::Reopen => self.run_reopen(&job),
+            Action::Reopen { again } => self.run_reopen(&job, again),
         }
     }
 
@@ -103,6 +103,7 @@ impl Body {
 
     pub(super) fn entering(&self, job: &Job, since: Time, limit: Duration, long: bool) -> Entering {
         let ends = since + limit;
+        let ends = job.call.ends().map_or(ends, |of_caller| of_caller.min(ends));
         // What a caller has the patience for is the beginning; only a nested call has to end with the outermost (S3).
         let nested = job.chain.as_ref().and(job.deadline);
         Entering {
@@ -119,7 +120,10 @@ impl Body {
     fn run_read(&mut self, job: Job, since: Time) {
         let Action::Read(index) = job.action else { return };
         let device = Arc::clone(&self.instances[job.slot].device);
-        let entering = self.entering(&job, since, device.parameters()[index].timeout(), false);
+        let limit = job
+            .call
+            .time_limit(device.parameters()[index].time_limit(), false, since);
+        let entering = self.entering(&job, since, limit.duration, false);
         let reading = self.read(job.slot, index, Some((&job.call, entering)));
         self.resolve(&job.call, reading.map_err(|error| driver(&job.call, error)));
     }
@@ -134,9 +138,17 @@ impl Body {
             return;
         };
         let device = Arc::clone(&self.instances[job.slot].device);
-        let entering = self.entering(&job, since, device.parameters()[index].timeout(), false);
+        let limit = job
+            .call
+            .time_limit(device.parameters()[index].time_limit(), false, since);
+        let entering = self.entering(&job, since, limit.duration, false);
         let reading = self.read(job.slot, index, Some((&job.call, entering)));
         let now = self.now();
+        if job.call.is_cancelled() || job.call.is_resolved() {
+            // Whoever asked was told that nothing came of it.
+            let path = job.call.label.path();
+            return self.resolve(&job.call, Err(Failure::Cancelled { path }));
+        }
         let outcome = match reading {
             Ok(reading) => device
                 .change(|change| change.set_zero(index, reading, wanted.clone(), now))
@@ -172,12 +184,16 @@ impl Body {
             // Given up while the driver estimated: whoever asked was told that it is over.
             return;
         }
-        let motion_limit = estimate.unwrap_or(parameter.motion_timeout());
+        let declared = estimate.unwrap_or_else(|| parameter.motion_limit().clone());
+        let motion_limit = job.call.time_limit(&declared, true, self.now());
         if let Some(ramp) = parameter.ramp() {
             return self.begin_ramp(job, ramp, motion_limit);
         }
         let blocking = parameter.description().blocking;
-        let limit = if blocking { motion_limit } else { parameter.timeout() };
+        let limit = match blocking {
+            true => motion_limit.clone(),
+            false => job.call.time_limit(parameter.time_limit(), false, self.now()),
+        };
         // Limits may have been narrowed while it waited, and while the driver estimated (D3).
         let hardware = match parameter.for_driver(value) {
             Ok(hardware) => hardware,
@@ -211,9 +227,12 @@ impl Body {
         };
         let device = Arc::clone(&self.instances[job.slot].device);
         let command = &device.commands()[index];
-        let (limit, long) = (command.timeout(), command.description().long);
+        let long = command.description().long;
+        let limit = job.call.time_limit(command.time_limit(), long, self.now());
         let raw = RawValue::from(argument.clone());
-        let outcome = self.enter_for(&job, limit, long, |device, cx| device.run(index as u32, raw, cx));
+        let outcome = self.enter_for(&job, limit.clone(), long, |device, cx| {
+            device.run(index as u32, raw, cx)
+        });
         let outcome = outcome.and_then(|value| {
             let value = Value::try_from(value).and_then(|value| sensible(&command.description().result, value));
             value.map_err(|error| driver(&job.call, error))
@@ -243,28 +262,27 @@ impl Body {
     fn enter_for<T>(
         &mut self,
         job: &Job,
-        limit: Duration,
+        limit: TimeLimit,
         long: bool,
         entry: impl FnOnce(&mut BoxDevice, RefContext<'_>) -> RawResult<T>,
     ) -> Result<T, Failure> {
         let began = self.now();
-        self.worker.inbox.set_limit(began, limit);
+        self.worker.inbox.set_limit(began, limit.clone());
         if long {
             job.call.take();
         }
-        let entering = self.entering(job, began, limit, long);
+        let entering = self.entering(job, began, limit.duration, long);
         let outcome = self.enter(job.slot, Some(&job.call), entering, entry);
         if outcome.is_ok() {
             job.call.take();
         }
-        let elapsed = self.now().since(began);
-        let overran = long && elapsed >= limit;
+        let now = self.now();
+        let overran = long && now.since(began) >= limit.duration;
         if overran || self.was_stopped(job) {
             self.stop_again(job.slot, overran);
         }
         if overran && !job.call.is_cancelled() {
-            let path = job.call.label.path();
-            return Err(Failure::Timeout { path, limit, elapsed });
+            return Err(job.call.overrun(&limit, began, now));
         }
         outcome.map_err(|error| self.ended(job, error))
     }
@@ -303,15 +321,16 @@ impl Body {
         };
         self.begin(Running::alone(device.slot(), label, self.now(), limit));
         let stopped = stopper.stop(limit);
+        self.returned();
         self.leave();
         stopped
     }
 
     /// How long a motion may take by the driver's own estimate: twice that, and some seconds.
-    fn estimate(&mut self, slot: usize, index: usize, value: &Value) -> Option<Duration> {
+    fn estimate(&mut self, slot: usize, index: usize, value: &Value) -> Option<TimeLimit> {
         let device = Arc::clone(&self.instances[slot].device);
         let parameter = &device.parameters()[index];
-        if !parameter.description().estimate || parameter.has_own_motion_timeout() {
+        if !parameter.description().estimate || matches!(parameter.motion_limit().set_by, SetBy::Config(_)) {
             return None;
         }
         let raw = RawValue::from(parameter.for_driver(value).ok()?);
@@ -325,7 +344,10 @@ impl Body {
                 device.estimate(index as u32, raw, cx)
             })
             .ok()?;
-        (estimate > 0).then(|| Duration::from_nanos(estimate).saturating_mul(2) + Duration::from_secs(5))
+        (estimate > 0).then(|| TimeLimit {
+            duration: Duration::from_nanos(estimate).saturating_mul(2) + Duration::from_secs(5),
+            set_by: SetBy::Estimate,
+        })
     }
 
     /// What an error of the driver means for the call: if it was stopped meanwhile, that is why.
@@ -361,12 +383,19 @@ impl Body {
         self.tick(slot);
     }
 
-    fn run_reopen(&mut self, job: &Job) {
-        self.close_instance(job.slot);
-        self.open(job.slot);
+    fn run_reopen(&mut self, job: &Job, again: bool) {
+        if again {
+            self.close_instance(job.slot);
+            self.open(job.slot);
+        }
         let device = &self.instances[job.slot].device;
         let outcome = match self.instances[job.slot].raw.is_some() {
-            true => Ok(Reading::good(Value::Unit, self.now())),
+            true => {
+                let now = self.now();
+                // Whoever has it opened again has seen what went wrong before (D6).
+                device.change(|change| change.clear_error(now));
+                Ok(Reading::good(Value::Unit, now))
+            }
             false => Err(Failure::Refused(device.down_refusal(self.now()))),
         };
         self.resolve(&job.call, outcome);

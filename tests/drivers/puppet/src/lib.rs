@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod guarded;
+mod mule;
 mod recorder;
 mod wire;
 
@@ -91,4 +92,4 @@ impl Device for Hand {
     }
 }
 
-export_driver!(Hand, recorder::Recorder, guarded::Guarded; controllers: wire::Wire);
+export_driver!(Hand, recorder::Recorder, guarded::Guarded, mule::Mule; controllers: wire::Wire);
