@@ -249,8 +249,9 @@ impl Arbiter {
                 Happened::Withdrawn,
                 &request.owner,
                 &request.set,
-                request.note,
+                request.note.clone(),
             );
+            self.note_refused(&mut state, &request.owner, &request.set, request.note, &refusal);
             self.answer(&mut state, ticket, Err(refusal), &mut after);
         }
         self.conclude(state, effects, after);
@@ -297,8 +298,9 @@ impl Arbiter {
                 Happened::Withdrawn,
                 &request.owner,
                 &request.set,
-                request.note,
+                request.note.clone(),
             );
+            self.note_refused(&mut state, &request.owner, &request.set, request.note, &refusal);
             self.answer(&mut state, request.ticket, Err(refusal), &mut after);
         }
         after.alarm |= state.due.is_before(first);

@@ -49,7 +49,7 @@ fn entry(event: &LockEvent) -> Option<Entry> {
         Happened::Waiting | Happened::Withdrawn => return None,
         // The end of a lock of which others have broken all.
         Happened::Released if event.targets.is_empty() => return None,
-        Happened::Acquired => "lock",
+        Happened::Acquired | Happened::Refused { .. } => "lock",
         Happened::Released => "unlock",
         Happened::Expired => "expire",
         Happened::Broken { .. } => "break",
@@ -62,6 +62,7 @@ fn entry(event: &LockEvent) -> Option<Entry> {
     };
     let entry = Entry::new(word, by.clone(), event.targets.join(", "), event.time);
     let entry = match &event.what {
+        Happened::Refused { why } => entry.refused(why.clone()),
         Happened::Broken { .. } => entry.with("holder", event.owner.label()),
         Happened::Protected { permanent } => entry.with("permanent", *permanent),
         _ => entry,

@@ -250,7 +250,8 @@ impl Owner {
     /// [`Refusal::NotTheHolder`] if nobody has them, [`Refusal::Locked`] if somebody else has.
     pub fn break_lock(&self, targets: impl Targets, holder: u64) -> Result<Vec<String>, Refusal> {
         let set = targets.set(&self.lab)?;
-        self.lab.arbiter().break_lock(&self.id, &set, holder)
+        let broken = self.lab.arbiter().break_lock(&self.id, &set, holder);
+        broken.inspect_err(|refusal| self.note_refused("break", &self.names(&set), refusal))
     }
 
     /// Protects these from being written by anybody, until they are unprotected, or for good (L10).
@@ -260,7 +261,8 @@ impl Owner {
     pub fn protect(&self, targets: impl Targets, note: Option<&str>, permanent: bool) -> Result<(), Refusal> {
         let set = targets.set(&self.lab)?;
         let note = note.filter(|note| !note.is_empty()).map(Arc::from);
-        self.lab.arbiter().protect(&self.id, &set, note, permanent)
+        let protected = self.lab.arbiter().protect(&self.id, &set, note, permanent);
+        protected.inspect_err(|refusal| self.note_refused("protect", &self.names(&set), refusal))
     }
 
     /// Lets these be written again.
@@ -269,7 +271,12 @@ impl Owner {
     /// [`Refusal::NotProtected`], [`Refusal::PartOf`], and [`Refusal::Protected`] for what is protected for good.
     pub fn unprotect(&self, targets: impl Targets) -> Result<(), Refusal> {
         let set = targets.set(&self.lab)?;
-        self.lab.arbiter().unprotect(&self.id, &set)
+        let unprotected = self.lab.arbiter().unprotect(&self.id, &set);
+        unprotected.inspect_err(|refusal| self.note_refused("unprotect", &self.names(&set), refusal))
+    }
+
+    fn names(&self, set: &TargetSet) -> String {
+        self.lab.arbiter().names(set).join(", ")
     }
 
     /// Ends all locks and waits of this owner, on whatever connection or task they were asked for (O2).

@@ -231,6 +231,14 @@ impl Owner {
         })
     }
 
+    /// Has it noted that something was refused (X5).
+    pub(crate) fn note_refused(&self, event: &'static str, path: &str, refusal: &dyn std::fmt::Display) {
+        if let Some(audit) = self.lab.executor().audit() {
+            let entry = Entry::new(event, self.id.clone(), path, self.lab.clock().now());
+            audit.record(entry.refused(refusal.to_string()));
+        }
+    }
+
     /// Waits until a parameter, or the status (`stage.status`), is what `condition` wants. The call resolves to the reading
     /// that was.
     ///
@@ -304,6 +312,20 @@ impl Owner {
     /// # Errors
     /// `NoSuchDevice`, `Down`, `Stuck`, `Locked`, `Broken`, and what the driver's command may be refused with.
     pub fn clear_errors(&self, device: &str) -> Result<Option<Call>, Refusal> {
+        let cleared = self.try_clear_errors(device);
+        match (&cleared, self.lab.executor().audit()) {
+            (Err(refusal), _) => self.note_refused("clear_errors", device, refusal),
+            // A command of the driver's is noted when it has ended.
+            (Ok(None), Some(audit)) => {
+                let entry = Entry::new("clear_errors", self.id.clone(), device, self.lab.clock().now());
+                audit.record(entry.ended("done", None, Duration::ZERO));
+            }
+            _ => {}
+        }
+        cleared
+    }
+
+    fn try_clear_errors(&self, device: &str) -> Result<Option<Call>, Refusal> {
         let device = self.lab.device(split_path(device).0)?;
         self.lab.executor().refuse_if_gone(device)?;
         let what = Doing {
@@ -331,8 +353,9 @@ impl Owner {
     /// # Errors
     /// `NoSuchDevice`, `Stuck`.
     pub fn reopen(&self, device: &str) -> Result<Call, Refusal> {
-        let device = self.lab.device(split_path(device).0)?;
-        self.lab.executor().submit_reopen(device, &self.caller())
+        let opening = self.lab.device(split_path(device).0);
+        let opening = opening.and_then(|device| self.lab.executor().submit_reopen(device, &self.caller()));
+        opening.inspect_err(|refusal| self.note_refused("re-opening", device, refusal))
     }
 
     /// Closes a device and opens it again, whatever its driver does: if that does not come back from a call, its thread and

@@ -1,6 +1,10 @@
 //! Lines to a client, put together. Pure.
 
-use std::{fmt::Write, sync::Arc, time::Duration};
+use std::{
+    fmt::{self, Write},
+    sync::Arc,
+    time::Duration,
+};
 
 use baton_plugin_api::{Datatype, Time};
 use serde_json::{Value as Json, json};
@@ -97,6 +101,13 @@ impl Report {
 
     pub(super) fn to_json(&self) -> Json {
         json!([self.class, self.text, self.detail])
+    }
+}
+
+/// Its text.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 

@@ -114,8 +114,14 @@ impl Arbiter {
                 }
                 Ok(Asked::Waiting(ticket))
             }
-            Answer::Refused(blocker, request) => Err(self.explain(&state, blocker, &request.set, now, Duration::ZERO)),
-            Answer::Deadlock(cycle, request) => Err(self.deadlock(&request.set, &cycle)),
+            Answer::Refused(blocker, request) => {
+                let refusal = self.explain(&state, blocker, &request.set, now, Duration::ZERO);
+                Err(self.refused(&mut state, request, refusal))
+            }
+            Answer::Deadlock(cycle, request) => {
+                let refusal = self.deadlock(&request.set, &cycle);
+                Err(self.refused(&mut state, request, refusal))
+            }
         };
         let after = Aftermath {
             alarm,
@@ -123,6 +129,12 @@ impl Arbiter {
         };
         self.conclude(state, effects, after);
         asked
+    }
+
+    fn refused(&self, state: &mut State, request: Request, refusal: Refusal) -> Refusal {
+        let Request { owner, set, note, .. } = request;
+        self.note_refused(state, &owner, &set, note, &refusal);
+        refusal
     }
 
     fn ticket(&self, state: &mut State, terms: &Terms, now: Time) -> Key {
@@ -245,6 +257,33 @@ impl Asking {
             Stage::Over => panic!("a lock was asked for after it was given or refused"),
         };
         outcome.map_ok(|grant| Held::new(Arc::clone(&self.arbiter), grant))
+    }
+
+    /// Gives up: whoever asked has waited long enough. Granted, if that came first; refused, if anybody is in the way still.
+    pub(crate) fn give_up(mut self, waited: Duration) -> Option<Result<Held, Refusal>> {
+        let refusal = self.in_the_way(waited);
+        match (self.look(None), refusal) {
+            (Poll::Ready(outcome), _) => Some(outcome),
+            (Poll::Pending, Some(refusal)) => {
+                self.note_given_up(&refusal);
+                Some(Err(refusal))
+            }
+            (Poll::Pending, None) => None,
+        }
+    }
+
+    /// Has it noted that this was the end of it; it is told with the withdrawal that follows.
+    fn note_given_up(&self, refusal: &Refusal) {
+        let Stage::Waiting(ticket) = &self.stage else { return };
+        let mut state = self.arbiter.lock();
+        let wait = state.tickets.get(*ticket).and_then(|ticket| ticket.wait);
+        let request = wait
+            .and_then(|wait| state.table.wait_at(wait))
+            .map(|wait| wait.request.clone());
+        if let Some(request) = request {
+            let Request { owner, set, note, .. } = request;
+            self.arbiter.note_refused(&mut state, &owner, &set, note, refusal);
+        }
     }
 
     /// When its patience ends; `None` if it does not wait, or for ever.

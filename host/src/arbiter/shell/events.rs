@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Arbiter, Key, State, TargetSet};
-use crate::{clock::Time, owner::OwnerId};
+use crate::{clock::Time, failure::Refusal, owner::OwnerId};
 
 /// Something that happened to a lock, or to write protection.
 #[derive(Clone, Debug)]
@@ -35,6 +35,11 @@ pub enum Happened {
     Waiting,
     /// It waits no longer: it was withdrawn, or its patience has ended.
     Withdrawn,
+    /// It was asked for and not given. What has waited was also [withdrawn](Self::Withdrawn).
+    Refused {
+        /// Why.
+        why: String,
+    },
     /// It ended, all of it or these targets.
     Released,
     /// Its lease was over, or its owner not heard.
@@ -54,12 +59,13 @@ pub enum Happened {
 }
 
 impl Happened {
-    /// In one word: `acquired`, `waiting`, `withdrawn`, `released`, `expired`, `broken`, `protected`, `unprotected`.
+    /// In one word: `acquired`, `waiting`, `withdrawn`, `refused`, `released`, `expired`, `broken`, `protected`, `unprotected`.
     pub fn word(&self) -> &'static str {
         match self {
             Happened::Acquired => "acquired",
             Happened::Waiting => "waiting",
             Happened::Withdrawn => "withdrawn",
+            Happened::Refused { .. } => "refused",
             Happened::Released => "released",
             Happened::Expired => "expired",
             Happened::Broken { .. } => "broken",
@@ -114,6 +120,21 @@ impl Arbiter {
             devices: set.devices(),
             note,
         });
+    }
+
+    /// Notes that a request was refused.
+    pub(super) fn note_refused(
+        &self,
+        state: &mut State,
+        owner: &OwnerId,
+        set: &TargetSet,
+        note: Option<Arc<str>>,
+        refusal: &Refusal,
+    ) {
+        if !state.log.observers.is_empty() {
+            let why = refusal.to_string();
+            self.note(state, Happened::Refused { why }, owner, set, note);
+        }
     }
 
     /// Notes what happened to a grant that is there.

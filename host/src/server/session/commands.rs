@@ -27,16 +27,20 @@ impl Session {
 
     fn begin_run(&mut self, request: Request<'_>) -> Result<(), Report> {
         let shared = Arc::clone(&self.shared);
-        let (module, name) = shared.node.split(request.specifier)?;
+        let named = shared.node.split(request.specifier);
+        let named = named.inspect_err(|refusal| self.owner.note_refused("command", request.specifier, refusal));
+        let (module, name) = named?;
         let device = &module.device;
         match module.role(name) {
             Some(Role::Stop) => self.stop(request, device),
             Some(Role::ClearErrors) => self.clear_errors(request, device),
             Some(Role::Command(index)) => self.run_command(request, device, index),
-            _ => Err(device
-                .command(name)
-                .err()
-                .map_or_else(|| no_such_command(device, name), Report::from)),
+            _ => {
+                let no_such = device.command(name).err();
+                let report = no_such.map_or_else(|| no_such_command(device, name), Report::from);
+                self.owner.note_refused("command", request.specifier, &report);
+                Err(report)
+            }
         }
     }
 

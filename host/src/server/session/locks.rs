@@ -45,7 +45,8 @@ impl Session {
     fn begin_lock(&mut self, request: Request<'_>) -> Result<(), Report> {
         let lock: Lock = parse(request)?;
         let terms = lock.check()?;
-        let set = self.target_set(&lock.targets)?;
+        let set = self.target_set(&lock.targets);
+        let set = set.inspect_err(|report| self.owner.note_refused("lock", &lock.targets.join(", "), report))?;
         if self.locks.len() >= GRANTS_MAX {
             let text = format!("this connection has {GRANTS_MAX} locks, which is the most");
             return Err(Report::new("IsBusy", text));

@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Instant};
 
-use baton_plugin_api::Time;
+use baton_plugin_api::{Time, Value};
 use tokio::time::{timeout, timeout_at};
 
 use super::{
     super::{
-        node::Role,
+        node::{Module, Node, Role},
         reply::{self, Line, Report},
         request::Request,
         value,
@@ -122,22 +122,11 @@ impl Session {
 
     fn begin_change(&mut self, request: Request<'_>) -> Result<Write, Report> {
         let shared = Arc::clone(&self.shared);
-        let (module, name) = shared.node.split(request.specifier)?;
-        let name = if name.is_empty() { "target" } else { name };
-        let role = module.role(name).filter(|role| !role.is_command());
-        let (device, role) = (&module.device, role.ok_or_else(|| module.no_such_parameter(name))?);
-        let index = match role {
-            Role::Target(index) | Role::Parameter(index) => index,
-            // The parameter's own name stands for its target here; `value` does not.
-            Role::Value(index) if !name.eq_ignore_ascii_case("value") => index,
-            _ => return Err(Report::read_only(request.specifier)),
-        };
-        let parameter = module.parameter(index);
-        if !request.has_data() {
-            return Err(Report::protocol("the value is missing: `change NAME VALUE`"));
-        }
-        let value = value::parse(request.json()?, &parameter.description().datatype)
-            .map_err(|why| Report::new("WrongType", format!("{}: {why}", parameter.path())))?;
+        let understood = understand_change(&shared.node, request);
+        // What is refused later, its owner notes.
+        let understood = understood.inspect_err(|report| self.owner.note_refused("write", request.specifier, report));
+        let (module, index, role, value) = understood?;
+        let (device, parameter) = (&module.device, module.parameter(index));
         let call = self.actor()?.set(parameter.path(), value)?;
         // Now, before a later write changes it.
         let target = device.target(index);
@@ -153,6 +142,27 @@ impl Session {
             record,
         })
     }
+}
+
+/// Which parameter a `change` is about, and the value.
+fn understand_change<'a>(node: &'a Node, request: Request<'_>) -> Result<(&'a Module, usize, Role, Value), Report> {
+    let (module, name) = node.split(request.specifier)?;
+    let name = if name.is_empty() { "target" } else { name };
+    let role = module.role(name).filter(|role| !role.is_command());
+    let role = role.ok_or_else(|| module.no_such_parameter(name))?;
+    let index = match role {
+        Role::Target(index) | Role::Parameter(index) => index,
+        // The parameter's own name stands for its target here; `value` does not.
+        Role::Value(index) if !name.eq_ignore_ascii_case("value") => index,
+        _ => return Err(Report::read_only(request.specifier)),
+    };
+    let parameter = module.parameter(index);
+    if !request.has_data() {
+        return Err(Report::protocol("the value is missing: `change NAME VALUE`"));
+    }
+    let value = value::parse(request.json()?, &parameter.description().datatype)
+        .map_err(|why| Report::new("WrongType", format!("{}: {why}", parameter.path())))?;
+    Ok((module, index, role, value))
 }
 
 /// A read on its way.

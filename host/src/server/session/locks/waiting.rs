@@ -143,17 +143,16 @@ impl Wait {
 
     /// Nobody waits any longer.
     fn give_up(&self) -> Outcome {
-        let Some(mut asking) = self.pending.lock().take() else {
+        let Some(asking) = self.pending.lock().take() else {
             return Err(withdrawn());
         };
-        let refusal = asking.in_the_way(self.since.elapsed());
-        match (asking.look(None), refusal) {
-            (Poll::Ready(outcome), _) => outcome.map_err(Report::from),
-            (Poll::Pending, Some(refusal)) => Err(refusal.into()),
-            (Poll::Pending, None) => {
-                let waited = seconds(self.since.elapsed());
-                Err(Report::new("IsBusy", format!("it was not free within {waited}")))
-            }
+        let waited = self.since.elapsed();
+        match asking.give_up(waited) {
+            Some(outcome) => outcome.map_err(Report::from),
+            None => Err(Report::new(
+                "IsBusy",
+                format!("it was not free within {}", seconds(waited)),
+            )),
         }
     }
 }
