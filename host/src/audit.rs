@@ -15,28 +15,47 @@
 //! Entries are written by a thread of their own, so no call ever waits for a disk. What comes faster than it can be written
 //! is counted and the count is written instead. A file that somebody has moved away is begun anew; one that grows too large
 //! moves away by itself. In inline execution there is no thread, and entries are written where they arise.
+//!
+//! It is read back from its files, newest first (`history`), so nothing of it is kept in memory but what is on its way to
+//! those who follow it.
 
 mod entry;
 mod file;
+mod history;
 
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use serde::Serialize;
+use serde_json::Value as Json;
 
 pub(crate) use entry::{Asked, Entry, shown};
 use file::LogFile;
+pub(crate) use history::{Filter, History};
 
-use crate::config::Execution;
+use crate::{
+    config::Execution,
+    journal::{Journal, Kept, Reader},
+};
 
 /// So many entries wait for a slow disk; what comes then is lost.
 const WAITING_MAX: usize = 16_384;
-/// How long closing waits for a slow disk.
+/// What is kept for those who follow it.
+const FOLLOWED: Kept = Kept {
+    entries: 4096,
+    bytes: 4 << 20,
+};
+/// So many may read it at a time.
+const READERS_MAX: usize = 8;
+/// How long closing, and whoever reads it, waits for a slow disk.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// An audit log at work.
@@ -46,19 +65,37 @@ pub(crate) struct Audit {
     /// `None` in inline execution, and once it is closed.
     writer: Mutex<Option<JoinHandle<()>>>,
     execution: Execution,
+    /// How many read it at the moment.
+    readers: AtomicUsize,
+}
+
+/// Counts somebody who reads the log.
+pub(crate) struct Reading(Arc<Audit>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.readers.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 struct Shared {
     state: Mutex<State>,
     /// Something waits, or it is to end.
     filled: Condvar,
+    /// Something was written, or could not be.
+    written: Condvar,
     file: Mutex<LogFile>,
+    /// What was written last. It changes with the file, under its mutex.
+    followed: Arc<Journal<Json>>,
 }
 
 #[derive(Default)]
 struct State {
     /// Oldest first.
     waiting: Vec<Entry>,
+    /// How many entries were taken ever, and how many of them are no longer on their way.
+    taken: u64,
+    finished: u64,
     /// Entries that were lost and not told of yet.
     lost: u64,
     lost_ever: u64,
@@ -85,6 +122,8 @@ impl Audit {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             filled: Condvar::new(),
+            written: Condvar::new(),
+            followed: Journal::new(FOLLOWED),
             file: Mutex::new(LogFile::open(path)?),
         });
         let writer = match execution {
@@ -100,6 +139,7 @@ impl Audit {
             path: path.to_owned(),
             writer: Mutex::new(writer),
             execution,
+            readers: AtomicUsize::new(0),
         })
     }
 
@@ -112,6 +152,7 @@ impl Audit {
                 return;
             }
             state.waiting.push(entry);
+            state.taken += 1;
         }
         match self.execution {
             Execution::Threaded => self.shared.filled.notify_one(),
@@ -138,6 +179,25 @@ impl Audit {
                 self.path.display()
             ),
         }
+    }
+
+    /// To be had by whoever reads it, and kept meanwhile; `None` if many do so already.
+    pub(crate) fn read(self: &Arc<Self>) -> Option<Reading> {
+        let reading = Reading(Arc::clone(self));
+        // It counts itself down again, whether it is given out or not.
+        (self.readers.fetch_add(1, Ordering::Relaxed) < READERS_MAX).then_some(reading)
+    }
+
+    /// What was written of all that is recorded before this, and a reader of what is written after it. Waits for the
+    /// disk, as long as closing would.
+    pub(crate) fn history(&self) -> (History, Reader<Json>) {
+        self.shared.flush(CLOSE_LIMIT);
+        // Both at once, so that an entry is in one of them and not in the other.
+        let file = lock(&self.shared.file);
+        (
+            History::of(&self.path, file.bytes()),
+            self.shared.followed.reader_of_news(),
+        )
     }
 
     /// How it is doing.
@@ -188,18 +248,33 @@ impl Shared {
     }
 
     fn write(&self, (lost, entries): Batch) {
-        let mut text = String::new();
-        if lost > 0 {
-            text.push_str(&entry::lost(lost));
+        let told = (lost > 0).then(|| entry::lost(lost));
+        let lines: Vec<Json> = told.into_iter().chain(entries.iter().map(Entry::to_json)).collect();
+        let texts: Vec<String> = lines.iter().map(|line| format!("{line}\n")).collect();
+        let mut file = lock(&self.file);
+        let done = file.append(&texts.concat());
+        if done {
+            for (line, text) in lines.into_iter().zip(&texts) {
+                self.followed.push(line, text.len());
+            }
         }
-        for entry in &entries {
-            entry.push_to(&mut text);
-        }
-        if !lock(&self.file).append(&text) {
-            let mut state = lock(&self.state);
+        drop(file);
+        let mut state = lock(&self.state);
+        if !done {
             state.lose(entries.len() as u64);
             state.lost += lost;
         }
+        state.finished += entries.len() as u64;
+        self.written.notify_all();
+    }
+
+    /// Waits until everything that was taken is written, or could not be.
+    fn flush(&self, limit: Duration) {
+        let state = lock(&self.state);
+        let all = state.taken;
+        let unfinished = |state: &mut State| state.finished < all;
+        let waited = self.written.wait_timeout_while(state, limit, unfinished);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -288,5 +363,26 @@ mod tests {
             sent + 1 - lost + lines.iter().filter(|line| line["event"] == "lost").count() as u64
         );
         assert_eq!(lines.last().unwrap()["path"], "last");
+    }
+
+    #[test]
+    fn x5_what_was_just_recorded_is_in_the_history_or_comes_to_those_who_follow() {
+        for execution in [Execution::Threaded, Execution::Inline] {
+            let folder = tempfile::tempdir().unwrap();
+            let audit = Audit::open(&folder.path().join("audit.jsonl"), execution).unwrap();
+            (0..100).for_each(|n| audit.record(entry(&n.to_string())));
+            let (history, mut reader) = audit.history();
+            (100..103).for_each(|n| audit.record(entry(&n.to_string())));
+            audit.close();
+            let chosen = history.newest(&Filter::default(), 1000, 1 << 20).unwrap();
+            assert_eq!((chosen.entries.len(), chosen.more), (100, false));
+            let paths: Vec<_> = reader
+                .read(9)
+                .entries
+                .iter()
+                .map(|entry| entry["path"].clone())
+                .collect();
+            assert_eq!(paths, ["100", "101", "102"]);
+        }
     }
 }

@@ -165,6 +165,11 @@ impl Lab {
         self.inner.executor.devices().device(name)
     }
 
+    /// The audit log, if there is one.
+    pub(crate) fn audit(&self) -> Option<&Arc<Audit>> {
+        self.inner.executor.audit()
+    }
+
     pub(crate) fn executor(&self) -> &Arc<Executor> {
         &self.inner.executor
     }

@@ -53,11 +53,22 @@
 //! | `_reopen TOKEN {"device":"stage"}` | `_reopened TOKEN {"device"}` when it is open again | `NoSuchModule`, `CommunicationFailed`, `TimeoutError` |
 //! | `_status TOKEN {}` | `_status_is TOKEN {"lab","version","pid","since","config","listen","execution","devices":{"total","up"},"down":[{"device","since","cause"}],"stuck":[{"worker","since","inside"}],"connections","locks","drivers","calls":{"done","failed","pending","came_back"},"audit":{"file","lost","error"}}`; `audit` only if there is an audit log | none |
 //! | `_device TOKEN {"device":"stage"}` | `_device_is TOKEN {"device","now","origin","driver":{"name","version","file","hash"},"type","controller","generation","status":{"code","text","since"},"connection":{"state","since","cause"},"counters":{"calls","errors","timeouts","reconnects"},"on_exit","parameters":[{"name","limits":[{"lower","upper","whose"}]}],"messages":[{"name","doc","payload"}]}`: what is not in the description. `generation` counts how often it was opened; `limits` are all that somebody has set, `whose` being `driver`, a place in the config or a user; `state` is `up`, `down` or `opening` | `ProtocolError`, `BadJSON`, `NoSuchModule` |
+//! | `_log TOKEN {"devices":["stage"],"level":"info","wire":false,"since":60,"limit":1000,"follow":false}`; all as one likes. `level` is `error`, `warn`, `info` or `debug`; with `wire`, what goes over the lines of instruments as well | `_log_is TOKEN {"lines":[{"t","level","device","text"}, …],"more","level","id"}`: the last lines of the host's log that are kept in memory, oldest first, from `since` seconds ago on; `more` says that there are older ones, `level` what is always kept. With `follow`, `_logged TOKEN {"t","level","device","text"}` for each line from then on, `{"lost":n}` where some are missing, until `_unsubscribe` with `id`. `debug` and what goes over lines is only logged while somebody follows it | `ProtocolError`, `BadJSON`, `NoSuchModule`; `Impossible` if there is no log; `IsBusy` if 64 things are followed |
+//! | `_audit TOKEN {"paths":["stage"],"owner":"ana","events":["write"],"outcomes":["refused"],"since":3600,"limit":1000,"follow":false}`; all as one likes. A device in `paths` stands for its parameters, and a parameter for what is done to all of its device; `owner` is a part of the name, or the number | `_audit_is TOKEN {"file","entries":[…],"more","id"}`: the last entries of the [audit log](crate::audit), oldest first; `more` says that there may be older ones. With `follow`, `_audited TOKEN {…}` for each entry from then on, none missing in between | `ProtocolError`, `BadJSON`; `Impossible` if there is no audit log; `ReadFailed`; `IsBusy` if 64 things are followed, or many read it at the moment |
+//! | `_unsubscribe TOKEN {"id":3}` | `_unsubscribed TOKEN {"id":3}`: ends what is followed | `ProtocolError`, `BadJSON`; `Impossible` if nothing is by that id |
 //! | `_drivers TOKEN {}` | `_drivers_are TOKEN {"drivers":[row, …]}`, a row as [`plugin::Row`](crate::plugin::Row) has it | none |
 //!
 //! `change stage:target_limits [0, "1 cm"]` narrows the limits that count, until they are changed again or taken back with
 //! `null`, which also stands for either bound; they never become wider than those of driver and config. Every number that
 //! can be written has such limits, under its own name with `_limits`; those that nobody has set before are not described.
+//!
+//! `logging stage "info"`, of SECoP itself, has what is logged about a module sent as `log stage:info "…"`; without a module,
+//! what is logged about all of them, and about the host as `log .:info "…"`. The levels are SECoP's, and frappy's beyond
+//! that: `error`, `warning`, `info`, `comlog` (and what goes over the module's line), `debug` (all of it), `off`. A level is
+//! of the module, also where a parameter is named.
+//!
+//! What is followed waits while a request of ours is owed its reply, and while much waits to be sent: whoever reads slowly
+//! loses lines of the logs, is told how many, and is not cut for it.
 //!
 //! Two lines come by themselves, but never while a request of ours is owed its reply, which a client could take them for:
 //! `_locked TOKEN` (or `error__lock TOKEN`) of a lock that was queued, and `_lost TOKEN
@@ -123,6 +134,7 @@ use self::{
 use crate::{
     config::{ClientLimits, Secret},
     lab::Lab,
+    log::Log,
 };
 
 /// How long sessions may take to say goodbye when the server ends.
@@ -136,6 +148,8 @@ do MODULE:COMMAND [ARGUMENT]    runs a command; do MODULE:stop stops, always
 activate [MODULE]               sends what is known and then what changes; deactivate ends that
 describe                        all modules with their parameters and commands, as JSON
 ping TOKEN                      pong TOKEN
+logging MODULE \"info\"          sends what is logged: error, warning, info, comlog, debug or off
+_log TOKEN {\"devices\":[NAME, ...],\"follow\":BOOL}, _audit TOKEN {\"paths\":[NAME, ...],\"follow\":BOOL}, _unsubscribe TOKEN {\"id\":N}
 _status TOKEN, _drivers TOKEN, _stop_all TOKEN, _wait TOKEN {\"call\":N}, _wait_for TOKEN {\"path\":…,\"value\":…}, _cancel TOKEN {\"call\":N}
 _lock TOKEN {\"targets\":[NAME, ...],\"wait\":S,\"note\":TEXT,\"lease\":S,\"keepalive\":S,\"queue\":BOOL}, _unlock TOKEN
 _who TOKEN, _break TOKEN {\"target\":NAME,\"holder\":ID}, _protect TOKEN {\"targets\":[NAME, ...]}, _unprotect TOKEN {...}
@@ -210,6 +224,8 @@ struct Shared {
     node: Node,
     /// Those who act, by connections that are there now.
     owners: Owners,
+    /// The log that clients may read, if there is one.
+    log: Option<Log>,
     /// Where clients find the lab.
     addresses: Vec<String>,
     /// What clients may take.
@@ -242,6 +258,7 @@ impl Server {
             lab: lab.clone(),
             node: Node::new(lab),
             owners,
+            log: None,
             addresses: names,
             limits,
             places: Places::default(),
@@ -270,6 +287,17 @@ impl Server {
     pub fn limit_connections(mut self, most: usize) -> Server {
         let shared = Arc::get_mut(&mut self.shared).expect("a server that does not run is nobody else's");
         shared.limits.connections = most;
+        self
+    }
+
+    /// Lets clients read this log.
+    ///
+    /// # Panics
+    /// If it serves already.
+    #[must_use]
+    pub fn with_log(mut self, log: &Log) -> Server {
+        let shared = Arc::get_mut(&mut self.shared).expect("a server that does not run yet is shared with nobody");
+        shared.log = Some(log.clone());
         self
     }
 

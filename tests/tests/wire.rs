@@ -10,6 +10,8 @@ mod faces;
 mod gate;
 #[path = "wire/locks.rs"]
 mod locks;
+#[path = "wire/logs.rs"]
+mod logs;
 #[path = "wire/motion.rs"]
 mod motion;
 #[path = "wire/owners.rs"]

@@ -79,8 +79,8 @@ impl Entry {
         self
     }
 
-    /// Appends the line.
-    pub(super) fn push_to(&self, out: &mut String) {
+    /// What a line has.
+    pub(super) fn to_json(&self) -> Json {
         let mut line = json!({
             "time": rfc3339(self.time),
             "event": self.event,
@@ -99,18 +99,14 @@ impl Entry {
         if let Json::Object(line) = &mut line {
             line.extend(self.more.iter().map(|(key, fact)| (key.clone(), fact.clone())));
         }
-        out.push_str(&line.to_string());
-        out.push('\n');
+        line
     }
 }
 
 /// The line that says that so many entries are missing.
-pub(super) fn lost(count: u64) -> String {
+pub(super) fn lost(count: u64) -> Json {
     let now = Timestamp::now();
-    format!(
-        "{}\n",
-        json!({ "time": format!("{now:.9}"), "event": "lost", "count": count })
-    )
+    json!({ "time": format!("{now:.9}"), "event": "lost", "count": count })
 }
 
 fn rfc3339(time: Time) -> String {
@@ -168,12 +164,10 @@ mod tests {
         };
         let entry = Entry::new("write", OwnerId::new("ana"), "stage.position", time).asked(asked);
         let entry = entry.ended("failed", Some("it is stuck".to_owned()), Duration::from_millis(1500));
-        let mut line = String::new();
-        entry.with("call", 7).push_to(&mut line);
+        let line = entry.with("call", 7).to_json().to_string();
         let number = entry_number(&line);
         expect![[r#"
-            {"time":"2023-11-14T22:13:20.250000001Z","event":"write","owner":"ana","owner_id":_,"path":"stage.position","old":1.0,"new":12.5,"outcome":"failed","error":"it is stuck","elapsed":1.5,"through":["slit"],"call":7}
-        "#]].assert_eq(&line.replace(&number, "\"owner_id\":_,"));
+            {"time":"2023-11-14T22:13:20.250000001Z","event":"write","owner":"ana","owner_id":_,"path":"stage.position","old":1.0,"new":12.5,"outcome":"failed","error":"it is stuck","elapsed":1.5,"through":["slit"],"call":7}"#]].assert_eq(&line.replace(&number, "\"owner_id\":_,"));
     }
 
     fn entry_number(line: &str) -> String {

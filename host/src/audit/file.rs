@@ -10,7 +10,7 @@ use std::{
 /// A file that would grow larger than this moves away, to a name with `.1`; the one before to `.2`, and so on.
 const BYTES_MAX: u64 = 64 << 20;
 /// So many are kept besides the one that is written.
-const OLD_FILES: u32 = 8;
+pub(super) const OLD_FILES: u32 = 8;
 
 pub(super) struct LogFile {
     path: PathBuf,
@@ -42,6 +42,11 @@ impl LogFile {
     /// Why it cannot be written at the moment.
     pub(super) fn error(&self) -> Option<&str> {
         self.error.as_deref()
+    }
+
+    /// How long the file is; 0 while it cannot be written.
+    pub(super) fn bytes(&self) -> u64 {
+        self.file.as_ref().map_or(0, |open| open.bytes)
     }
 
     /// Appends whole lines; `false` if they are lost. What is wrong goes to the host's log once, until it is right again.
@@ -82,11 +87,7 @@ impl LogFile {
     }
 
     fn move_away(&self) -> io::Result<()> {
-        let numbered = |n: u32| {
-            let mut name = self.path.clone().into_os_string();
-            name.push(format!(".{n}"));
-            PathBuf::from(name)
-        };
+        let numbered = |n: u32| numbered(&self.path, n);
         for n in (1..OLD_FILES).rev() {
             match fs::rename(numbered(n), numbered(n + 1)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -95,6 +96,13 @@ impl LogFile {
         }
         fs::rename(&self.path, numbered(1))
     }
+}
+
+/// The name of the file that moved away so many times.
+pub(super) fn numbered(path: &Path, n: u32) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{n}"));
+    PathBuf::from(name)
 }
 
 impl Open {

@@ -1,5 +1,6 @@
 //! The arguments, as clap parses them; each help text is what a user gets to read.
 
+mod follow;
 mod instrument;
 mod lock;
 
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 use super::client::{Address, Membership};
 use super::input::duration;
 
+pub(crate) use follow::{Audit, Log, Until};
 pub(crate) use instrument::{How, Instrument, Test, Try};
 pub(crate) use lock::Lock;
 
@@ -210,6 +212,16 @@ pub(crate) enum Command {
     /// Show how the host is doing
     #[command(after_help = "Example: baton status")]
     Status,
+    /// Show the host's log
+    #[command(
+        after_help = "Examples:\n  baton log\n  baton log stage --level debug --follow\n  baton log psu --wire --follow   # what goes over its line"
+    )]
+    Log(Log),
+    /// Show who did what, when, and how it ended: the host's audit log
+    #[command(
+        after_help = "Examples:\n  baton audit stage --since 1h\n  baton audit --by ana --verb write,lock\n  baton audit --outcome refused --follow"
+    )]
+    Audit(Audit),
     /// List the driver files that the host has seen, with the reason where one is not in use
     #[command(after_help = "Examples:\n  baton drivers\n  baton drivers --drivers target/release   # without a host")]
     Drivers {

@@ -60,7 +60,7 @@ pub(crate) struct Pending {
 }
 
 /// What a reply may look like for each request.
-const REPLIES: [(&str, &str); 24] = [
+const REPLIES: [(&str, &str); 27] = [
     ("_authenticate", "_authenticated"),
     ("describe", "describing"),
     ("activate", "active"),
@@ -75,6 +75,9 @@ const REPLIES: [(&str, &str); 24] = [
     ("_status", "_status_is"),
     ("_device", "_device_is"),
     ("_drivers", "_drivers_are"),
+    ("_log", "_log_is"),
+    ("_audit", "_audit_is"),
+    ("_unsubscribe", "_unsubscribed"),
     ("_join", "_joined"),
     ("_introduce", "_introduced"),
     ("_lock", "_locked"),
@@ -142,7 +145,7 @@ impl Client {
     }
 
     /// Where a watcher puts what is to end a wait.
-    pub(crate) fn interrupter(&self) -> std::sync::mpsc::Sender<Incoming> {
+    pub(crate) fn interrupter(&self) -> std::sync::mpsc::SyncSender<Incoming> {
         self.link.sender()
     }
 
@@ -336,6 +339,11 @@ fn is_secop(ident: &str) -> bool {
 }
 
 impl Pending {
+    /// By what the host tells this request from others; it may say more about it later.
+    pub(crate) fn token(&self) -> &str {
+        &self.specifier
+    }
+
     fn is_answered_by(&self, message: &Message) -> bool {
         let reply = REPLIES.iter().find(|(request, _)| *request == self.action);
         let answers = reply.is_some_and(|(_, reply)| *reply == message.action)

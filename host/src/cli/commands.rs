@@ -1,15 +1,18 @@
 //! One file for each command that has something to do.
 
+mod audit;
 mod call;
 mod check;
 mod completions;
 mod describe;
 mod drivers;
+mod follow;
 mod get;
 mod instrument;
 mod limits;
 mod list;
 mod lock;
+mod log;
 mod rights;
 mod run;
 mod schema;
@@ -72,6 +75,8 @@ pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> 
         Command::Zero { path, value } => zero::run(&mut actor(global, "baton zero")?, path, value, output),
         Command::Reopen { device } => zero::reopen(&mut actor(global, "baton reopen")?, device, output),
         Command::Status => status::run(&mut connect(global)?, output),
+        Command::Log(log) => log::run(global, log, output),
+        Command::Audit(audit) => audit::run(global, audit, output),
         Command::Drivers { folders } if folders.is_empty() => drivers::of_host(&mut connect(global)?, output),
         Command::Drivers { folders } => drivers::of_folders(folders, output),
         Command::Instrument(command) => instrument::run(command, output),

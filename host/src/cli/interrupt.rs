@@ -1,7 +1,7 @@
 //! Ctrl-C and other signals as events beside the lines of the host.
 
 use std::io;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -14,7 +14,7 @@ use super::client::Incoming;
 ///
 /// # Errors
 /// If the operating system refuses the handler.
-pub(crate) fn forward(sender: Sender<Incoming>) -> io::Result<()> {
+pub(crate) fn forward(sender: SyncSender<Incoming>) -> io::Result<()> {
     each(move || sender.send(Incoming::Interrupt).is_ok())
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn each(then: impl FnMut() -> bool + Send + 'static) -> io::Result<()
 ///
 /// # Errors
 /// If the operating system refuses a handler.
-pub(crate) fn forward_all(sender: Sender<Incoming>, pending: Arc<Mutex<Vec<Signal>>>) -> io::Result<()> {
+pub(crate) fn forward_all(sender: SyncSender<Incoming>, pending: Arc<Mutex<Vec<Signal>>>) -> io::Result<()> {
     const ALL: [(SignalKind, Signal); 6] = [
         (SignalKind::interrupt(), Signal::INT),
         (SignalKind::terminate(), Signal::TERM),

@@ -136,6 +136,11 @@ impl<R> Queue<R> {
         self.wake(state);
     }
 
+    /// Bytes that wait, roughly.
+    pub fn waiting_bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
     /// Whether replies that nobody takes have filled it.
     pub fn is_overflown(&self) -> bool {
         self.lock().overflown

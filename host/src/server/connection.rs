@@ -4,7 +4,7 @@ use std::{fmt::Write as _, io, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    sync::watch,
+    sync::{Notify, watch},
     time::timeout,
 };
 
@@ -129,9 +129,9 @@ impl Connection {
         mut lines: Lines<R>,
         writer: impl AsyncWrite + Unpin,
     ) -> String {
-        let queue = Arc::clone(session.queue());
+        let (queue, taken) = (Arc::clone(session.queue()), Arc::clone(session.taken()));
         let shared = Arc::clone(&self.shared);
-        let mut writing = pin!(write(writer, &queue, &shared.node));
+        let mut writing = pin!(write(writer, &queue, &taken, &shared.node));
         let mut ends = self.ends.clone();
         let mut turn = Turn::default();
         let (mut ended, limit) = loop {
@@ -216,9 +216,10 @@ fn gone(written: io::Result<()>) -> String {
 }
 
 /// Writes what comes into the queue until it is closed.
-async fn write(mut writer: impl AsyncWrite + Unpin, queue: &Outbound, node: &Node) -> io::Result<()> {
+async fn write(mut writer: impl AsyncWrite + Unpin, queue: &Outbound, taken: &Notify, node: &Node) -> io::Result<()> {
     let mut text = String::new();
     while let Some(batch) = queue.next_all().await {
+        taken.notify_one();
         for taken in batch {
             match taken {
                 Taken::Reply(line) => text.push_str(line.as_str()),

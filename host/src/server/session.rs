@@ -14,6 +14,7 @@ mod locks;
 mod notices;
 mod ownership;
 mod parameters;
+mod relays;
 mod settings;
 mod updates;
 mod waiting;
@@ -29,7 +30,8 @@ use calls::Calls;
 pub(super) use locks::Told;
 use locks::{Grants, Happening};
 use notices::Notices;
-use tokio::sync::broadcast;
+use relays::Relays;
+use tokio::sync::{Notify, broadcast};
 
 use super::{
     Shared,
@@ -59,6 +61,8 @@ pub(super) enum Next {
     Answer(Answer),
     /// What happened to a lock of its owner.
     Lock(Happening),
+    /// Lines of what it follows.
+    Followed(Vec<Line>),
 }
 
 /// See the module.
@@ -76,6 +80,10 @@ pub(super) struct Session {
     notices: Notices,
     calls: Calls,
     locks: Grants,
+    /// What it follows, told when nothing else is owed.
+    relays: Relays,
+    /// Notified when some of the queue was taken to be sent.
+    taken: Arc<Notify>,
     /// What happens to locks of the owner that somebody else does.
     told: broadcast::Receiver<Told>,
     /// What the client wants updates of, by the module's place.
@@ -102,6 +110,8 @@ impl Session {
             queue: Arc::new(Queue::new(Policy::Latest, bounds)),
             answers: Answers::default(),
             notices: Notices::default(),
+            relays: Relays::default(),
+            taken: Arc::default(),
             calls: Calls::default(),
             locks: Grants::default(),
             subscriptions: HashMap::new(),
@@ -117,6 +127,11 @@ impl Session {
     /// What the client is to be sent.
     pub(super) fn queue(&self) -> &Arc<Outbound> {
         &self.queue
+    }
+
+    /// To be notified whenever some of the queue is taken.
+    pub(super) fn taken(&self) -> &Arc<Notify> {
+        &self.taken
     }
 
     /// Whether the client does not read what it asked for; its connection is to be cut.
@@ -140,9 +155,11 @@ impl Session {
     /// Nothing is lost when the future is dropped.
     pub(super) async fn next(&mut self) -> Next {
         let heard = self.acts_in.heard();
+        let is_owed = self.answers.has_custom();
         tokio::select! {
             answer = self.answers.next() => Next::Answer(answer),
             happening = self.locks.next(heard, &mut self.told) => Next::Lock(happening),
+            lines = self.relays.next(&self.queue, &self.taken), if !is_owed => Next::Followed(lines),
         }
     }
 
@@ -154,6 +171,7 @@ impl Session {
                 self.send(line);
             }
             Next::Lock(happening) => self.happened(happening),
+            Next::Followed(lines) => lines.into_iter().for_each(|line| self.send(line)),
         }
         self.flush_notices();
     }
@@ -201,8 +219,7 @@ impl Session {
                 let pong = reply::qualified("null", self.now(), None);
                 self.answer(request, Line::new("pong", specifier, &pong));
             }
-            // Log lines are not sent yet, which SECoP lets a node say like this.
-            "logging" => self.answer(request, Line::new("logging", specifier, "\"off\"")),
+            "logging" => self.logging(request),
             "help" => self.help(),
             "_wait" => self.wait_for_call(request),
             "_wait_for" => self.wait_for_value(request),
@@ -213,6 +230,9 @@ impl Session {
             "_status" => self.status(request),
             "_device" => self.device(request),
             "_drivers" => self.drivers(request),
+            "_log" => self.log(request),
+            "_audit" => self.audit(request),
+            "_unsubscribe" => self.unsubscribe_one(request),
             "_lock" => self.lock(request),
             "_unlock" => self.unlock(request),
             "_who" => self.who(request),

@@ -5,6 +5,8 @@
 
 mod answers;
 mod locks;
+mod logs;
+mod settings;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -127,6 +129,7 @@ impl Session {
             }
             ("describe", _) => self.send("describing", ".", description(self.foreign)),
             ("activate", on) => self.activate(on),
+            ("read", "stage:target_limits") => self.send("reply", on, settings::known_limits()),
             ("read", on) => match self.value(on) {
                 Ok(value) => self.send("reply", on, qualified(value)),
                 Err(error) => self.send("error_read", on, error),
@@ -170,6 +173,19 @@ impl Session {
                 for (action, data) in locks::answers(action, &data) {
                     self.send(&action, token, data);
                 }
+            }
+            ("_log" | "_audit", token) => {
+                for (action, data) in logs::answers(action, &data) {
+                    self.send(&action, token, data);
+                }
+            }
+            ("_set_zero" | "_reopen", token) => {
+                let (action, data) = settings::answer(action, &data);
+                self.send(action, token, data);
+            }
+            ("change", "stage:target_limits") => {
+                let (action, data) = settings::limits(&data);
+                self.send(action, on, data);
             }
             ("_stop_all", token) => self.send("_stopped", token, stop_report()),
             ("_status", token) => self.send("_status_is", token, status()),

@@ -3,6 +3,8 @@
 mod act;
 mod fake;
 mod locks;
+mod logs;
+mod settings;
 mod show;
 mod trouble;
 

@@ -8,7 +8,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The longest line we take. A camera frame as base64 fits; what never ends does not fill the memory.
 const LINE_BYTES_MAX: u64 = 256 << 20;
+
+/// So many lines wait for us. Whoever does not look any faster lets the host wait, which then drops what may be dropped and
+/// says so, instead of piling everything up here.
+const WAITING_MAX: usize = 4096;
 
 /// Where a host listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +95,7 @@ pub(crate) enum Incoming {
 pub(crate) struct Link {
     writer: Box<dyn Write + Send>,
     incoming: Receiver<Incoming>,
-    sender: Sender<Incoming>,
+    sender: SyncSender<Incoming>,
 }
 
 impl Link {
@@ -116,7 +120,7 @@ impl Link {
     }
 
     fn start(reader: impl Read + Send + 'static, writer: impl Write + Send + 'static) -> Link {
-        let (sender, incoming) = mpsc::channel();
+        let (sender, incoming) = mpsc::sync_channel(WAITING_MAX);
         let lines = sender.clone();
         thread::spawn(move || forward_lines(reader, &lines));
         Link {
@@ -148,7 +152,7 @@ impl Link {
     }
 
     /// Where others, the watcher of Ctrl-C among them, put what the waiting side is to see.
-    pub(crate) fn sender(&self) -> Sender<Incoming> {
+    pub(crate) fn sender(&self) -> SyncSender<Incoming> {
         self.sender.clone()
     }
 }
@@ -166,7 +170,7 @@ fn connect_tcp(host: &str) -> io::Result<TcpStream> {
 }
 
 /// Reads until the connection or the receiving side ends.
-fn forward_lines(reader: impl Read, sender: &Sender<Incoming>) {
+fn forward_lines(reader: impl Read, sender: &SyncSender<Incoming>) {
     let mut reader = BufReader::new(reader);
     loop {
         let incoming = match next_line(&mut reader) {

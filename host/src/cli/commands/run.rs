@@ -4,6 +4,8 @@ use std::{io, time::Duration};
 
 use baton_plugin_api::StatusCode;
 use serde_json::json;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
 
 use super::check::{BAD_CONFIG, count};
 use crate::{
@@ -18,6 +20,7 @@ use crate::{
     config::{Execution, LabConfig, Secret},
     device::Device,
     lab::{Closed, Lab},
+    log::Log,
     plugin::{Drivers, State},
     server::{Addresses, Server},
 };
@@ -27,7 +30,7 @@ const OPENING: Duration = Duration::from_secs(5);
 
 /// Opens the lab and serves it until SIGTERM or Ctrl-C.
 pub(super) fn run(run: &Run, token: Option<Secret>, output: Output) -> Result<(), Failure> {
-    log_to_stderr(run);
+    let log = start_log(run);
     let file = lab_file::read(
         &run.config,
         &run.places.drivers,
@@ -46,7 +49,7 @@ pub(super) fn run(run: &Run, token: Option<Secret>, output: Output) -> Result<()
     }
     settle(&mut config, run, token);
     let runtime = runtime(config.host.execution)?;
-    runtime.block_on(serve(config, &file, output))
+    runtime.block_on(serve(config, &file, &log, output))
 }
 
 /// What the command line and the environment say goes before what the config says.
@@ -72,13 +75,13 @@ fn runtime(execution: Execution) -> io::Result<tokio::runtime::Runtime> {
     }
 }
 
-async fn serve(config: LabConfig, file: &LabFile, output: Output) -> Result<(), Failure> {
+async fn serve(config: LabConfig, file: &LabFile, log: &Log, output: Output) -> Result<(), Failure> {
     // First the address, then the devices: a second host on the same config must not touch the hardware.
     let host = &config.host;
     let addresses = Addresses::bind_with(host.listen.as_deref(), host.socket.as_deref(), host.token.as_ref());
     let addresses = addresses.map_err(|error| Failure::Request(error.to_string()))?;
     let lab = Lab::open(config, file.drivers.clone()).map_err(|error| Failure::Request(error.to_string()))?;
-    let server = Server::new(&lab, addresses);
+    let server = Server::new(&lab, addresses).with_log(log);
     lab.wait_ready(OPENING);
     introduce(&lab, &server, output)?;
     let signals = Signals::new()?;
@@ -240,18 +243,25 @@ fn report_closed(closed: Option<Closed>, output: Output) -> Result<(), Failure> 
     Ok(())
 }
 
-/// The host's log goes to standard error, one line for each event.
-fn log_to_stderr(run: &Run) {
+/// The host's log goes to standard error, one line for each event, and into memory for those who ask for it.
+fn start_log(run: &Run) -> Log {
     use io::IsTerminal;
+    use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(run.log)
+    let to_stderr = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(colours)
         .with_target(false)
-        .fmt_fields(MessageOnly);
+        .fmt_fields(MessageOnly)
+        .with_filter(LevelFilter::from_level(run.log));
+    // What is needed the next morning is kept, however little is wanted on the terminal.
+    let log = Log::new(run.log.max(tracing::Level::INFO));
     // A second subscriber cannot be set, and there is none before this.
-    let _ = subscriber.try_init();
+    let _ = tracing_subscriber::registry()
+        .with(to_stderr)
+        .with(log.layer())
+        .try_init();
+    log
 }
 
 /// Messages name their device themselves; its field is for programs.

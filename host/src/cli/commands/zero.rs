@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::unless_unknown;
 use crate::cli::client::{Client, Reading};
 use crate::cli::failure::Failure;
 use crate::cli::input;
@@ -16,7 +17,12 @@ pub(super) fn run(client: &mut Client, path: &str, value: &str, output: Output) 
     let path = device.path(&parameter.name);
     let value = input::encode(&path, &parameter.datainfo, value, node.is_baton())?;
     let request = client.send_custom("_set_zero", json!({ "path": path, "value": value }), &path)?;
-    let answer = client.answer(&request)?;
+    let Some(answer) = unless_unknown(client.answer(&request))? else {
+        return Err(Failure::Request(format!(
+            "{} is no Baton host, and gives no zeros",
+            client.address()
+        )));
+    };
     let reading = Reading::parse(&answer["reading"]);
     match output.json {
         true => output.object(json!({
@@ -33,7 +39,12 @@ pub(super) fn reopen(client: &mut Client, device: &str, output: Output) -> Resul
     let node = client.describe()?;
     let device = names::device(&node, device)?;
     let request = client.send_custom("_reopen", json!({ "device": device.name }), &device.name)?;
-    let answer = client.answer(&request)?;
+    let Some(answer) = unless_unknown(client.answer(&request))? else {
+        return Err(Failure::Request(format!(
+            "{} is no Baton host, and opens nothing again",
+            client.address()
+        )));
+    };
     match output.json {
         true => output.object(answer),
         false => {

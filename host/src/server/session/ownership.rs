@@ -102,6 +102,7 @@ impl Session {
     /// Gives back what the client has: it sends no more, or joins another session. Nothing if it has been done.
     pub(in crate::server) fn leave(&mut self) {
         self.locks.clear();
+        self.relays.clear();
         if self.is_founder {
             self.acts_in.end();
         }
