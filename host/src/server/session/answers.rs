@@ -56,6 +56,8 @@ pub(super) struct Answers {
     count: usize,
     /// Those of requests of ours.
     custom: usize,
+    /// Whether the client tells replies by their tokens, and takes nothing else for one.
+    by_token: bool,
 }
 
 /// The first answer of a key.
@@ -86,9 +88,14 @@ impl Answers {
         self.count == 0
     }
 
-    /// Whether the answer of a request of ours is still to come.
+    /// Whether the answer of a request of ours is still to come, which the client could take another line for.
     pub(super) fn has_custom(&self) -> bool {
-        self.custom > 0
+        self.custom > 0 && !self.by_token
+    }
+
+    /// The client has said that it tells replies by their tokens.
+    pub(super) fn go_by_token(&mut self) {
+        self.by_token = true;
     }
 
     /// Adds an answer behind those of its key.

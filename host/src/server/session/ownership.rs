@@ -25,6 +25,8 @@ struct Claim {
     host: Option<String>,
     program: Option<String>,
     pid: Option<u32>,
+    /// Whether it tells replies by their tokens (W4).
+    tokens: bool,
 }
 
 #[derive(Deserialize)]
@@ -40,6 +42,9 @@ impl Session {
             Ok(claim) => claim,
             Err(report) => return self.fail(request, report),
         };
+        if claim.tokens {
+            self.answers.go_by_token();
+        }
         // Whoever has joined a session is known as that; and what it was told by, it need not be told again.
         let mut reply = json!({ "owner": self.owner.id().to_json() });
         if self.is_founder {

@@ -60,6 +60,20 @@ fn w4_what_nobody_asked_for_waits_while_an_answer_is_owed() {
 }
 
 #[test]
+fn w4_a_client_that_goes_by_tokens_is_told_at_once() {
+    let (_host, mut ana, mut ben) = lab();
+    ben.ask(r#"_introduce i {"tokens":true}"#);
+    ana.ask(r#"_lock a {"targets":["stage"]}"#);
+    ana.ask(r#"_lock b {"targets":["pump"]}"#);
+    ben.send(r#"_lock first {"targets":["stage"],"queue":true}"#);
+    assert!(ben.line().starts_with("_queued first "));
+    ben.send(r#"_lock second {"targets":["pump"],"wait":8}"#);
+    ana.ask("_unlock a");
+    let line = ben.line();
+    assert!(line.starts_with("_locked first "), "{line}");
+}
+
+#[test]
 fn l9_a_broken_lock_is_told_and_refuses_until_it_is_locked_anew() {
     let (_host, mut ana, mut ben) = lab();
     ana.ask(r#"_lock t {"targets":["stage"]}"#);
