@@ -1,6 +1,6 @@
 //! The keys of a config as they are written. Their doc comments are the documentation that editors show.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -240,8 +240,13 @@ impl JsonSchema for RawLookedUp {
     }
 }
 
-/// The schema of the keys, without the options of any driver.
-pub fn schema() -> Schema {
+/// The schema of the keys, without the options of any driver. It is the same for every config, and made once.
+pub fn schema() -> &'static Schema {
+    static SCHEMA: LazyLock<Schema> = LazyLock::new(make_schema);
+    &SCHEMA
+}
+
+fn make_schema() -> Schema {
     let mut schema = schemars::schema_for!(RawConfig);
     let definitions = schema
         .get_mut("$defs")

@@ -56,7 +56,7 @@ pub fn resolve(
     };
     let parsed: Vec<Parsed> = files
         .sources()
-        .map(|source| Parsed::new(source, &schema, &resolver))
+        .map(|source| Parsed::new(source, schema, &resolver))
         .collect();
     resolver.everything_is_read = parsed.iter().all(|file| file.sound);
     let lab = resolver.lab(&parsed, machine);

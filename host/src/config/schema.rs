@@ -13,7 +13,7 @@ use super::{Catalogue, raw};
 
 /// The schema of a whole config. What depends on a driver hangs on `driver` and `type`, so that an editor completes it.
 pub fn schema(catalogue: &dyn Catalogue) -> Schema {
-    let mut schema = raw::schema().to_value();
+    let mut schema = raw::schema().clone().to_value();
     write_quantities(&mut schema, None);
     without_null(&mut schema);
     let mut libraries = catalogue.drivers();

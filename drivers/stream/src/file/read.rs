@@ -1,11 +1,12 @@
 //! From a file to a script, or to everything that is wrong in it.
 
-use std::path::Path;
+use std::{path::Path, sync::LazyLock};
 
 use baton_plugin_api::{
     Error, ErrorKind, Result,
     diagnostic::{self, Diagnostic},
     instrument::{About, resolve_durations},
+    schemars::{self, Schema},
     source::Source,
 };
 
@@ -53,7 +54,9 @@ pub(crate) fn read_source(source: &Source, given: &Given) -> Result<Script, Wron
         found.dedup();
         return Err(Wrong::File(found));
     }
-    let mut checked = tree.check(&schemars::schema_for!(InstrumentFile));
+    // The same for every file, and made once.
+    static SCHEMA: LazyLock<Schema> = LazyLock::new(|| schemars::schema_for!(InstrumentFile));
+    let mut checked = tree.check(&SCHEMA);
     found.extend(resolve_durations(&tree, &mut checked));
     let mut reader = Reader::new(&tree, &checked, given);
     if let Some(error) = reader.unknown_setting() {
