@@ -28,7 +28,7 @@ pub(super) struct Malformed {
 }
 
 impl<'a> Request<'a> {
-    /// Parses a line without its end; `None` for an empty one, which asks for nothing.
+    /// Parses a line without its end; `None` for white space alone, which asks for nothing.
     pub(super) fn parse(line: &'a [u8]) -> Result<Option<Request<'a>>, Malformed> {
         let malformed = |text: &str| Malformed {
             action: printable(line),
@@ -36,7 +36,7 @@ impl<'a> Request<'a> {
         };
         let text = std::str::from_utf8(line).map_err(|_| malformed("a request is a line of UTF-8 text"))?;
         let text = text.trim_end_matches(['\r', ' ']);
-        if text.is_empty() {
+        if text.trim().is_empty() {
             return Ok(None);
         }
         let mut parts = text.splitn(3, ' ');
@@ -113,6 +113,7 @@ mod tests {
             expect![[r#"change|stage:target|[1,"a b"]"#]],
         );
         check(b"  \r", expect!["nothing"]);
+        check(b"  \t\x0b", expect!["nothing"]);
     }
 
     #[test]
