@@ -11,6 +11,8 @@ mod client;
 mod commands;
 mod failure;
 mod format;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod input;
 mod interrupt;
 mod lab_file;

@@ -53,6 +53,8 @@ pub mod dialogue;
 pub mod dispatcher;
 pub mod executor;
 pub mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod instrument;
 mod journal;
 pub mod lab;

@@ -31,6 +31,8 @@ use std::sync::Arc;
 use baton_plugin_api::abi::BuildInfo;
 use sha2::{Digest, Sha256};
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use elf::fuzzing;
 pub use library::Library;
 use private::PrivateFolder;
 use row::Rejection;

@@ -97,6 +97,8 @@
 mod base64;
 mod connection;
 mod face;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod gate;
 mod lines;
 mod neighbour;

@@ -1,6 +1,7 @@
 //! Configs with what is said of them: `tests/config/bad/*` with all diagnostics, `tests/config/good/*` with the lab that
 //! they come to. A new case is a new file; `UPDATE_EXPECT=1 cargo test` writes what is expected of it.
 
+mod config_property;
 mod fake_drivers;
 
 use std::path::{Path, PathBuf};
@@ -252,4 +253,17 @@ proptest::proptest! {
         }
         files.driver_folders(Some("cellar"));
     }
+}
+
+#[test]
+fn configs_that_came_once_are_still_borne() {
+    let folder = Path::new("../tests/fuzz/corpus/config");
+    let entries = std::fs::read_dir(folder).expect("there is a corpus");
+    let paths = entries.map(|entry| entry.expect("its entries can be read").path());
+    let count = paths
+        // Only a test that fails shows it.
+        .inspect(|path| eprintln!("{}", path.display()))
+        .map(|path| config_property::config(&std::fs::read(path).expect("a file of the corpus can be read")))
+        .count();
+    assert!(count > 0, "there is nothing in it");
 }

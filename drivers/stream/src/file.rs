@@ -32,8 +32,12 @@ use serde::Deserialize;
 pub use keys::*;
 pub(crate) use read::read;
 pub(crate) use reader::{Given, STATION};
-#[cfg(test)]
-pub(crate) use {codecs::bound, subjects::Subject};
+#[cfg(any(test, fuzzing))]
+pub(crate) use {
+    codecs::bound,
+    read::{Wrong, read_source},
+    subjects::Subject,
+};
 
 /// The JSON Schema of an instrument file, for editors.
 pub fn schema() -> Schema {

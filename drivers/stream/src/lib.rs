@@ -35,6 +35,8 @@ mod bus;
 #[cfg(test)]
 mod fake;
 pub mod file;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod instrument;
 mod line;
 mod manner;

@@ -4,7 +4,7 @@
 //! first touch of a missing page ends the process with SIGBUS. So nothing is opened before every promise has been held
 //! against the length of the file. This guards against accidents, not against malice: code in a library runs.
 
-use std::fs::File;
+use std::io::{Read, Seek};
 
 use baton_plugin_api::abi::BuildInfo;
 use object::elf::{self, FileHeader64};
@@ -63,7 +63,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<Image, Rejection> {
 }
 
 /// Whether a file exports what a driver exports; reads its symbol table alone.
-pub(super) fn exports_driver(file: &File) -> bool {
+pub(super) fn exports_driver(file: impl Read + Seek) -> bool {
     let cache = ReadCache::new(file);
     let found = || -> Result<bool, object::Error> {
         let header = Header::parse(&cache)?;
@@ -261,5 +261,7 @@ fn machine_name(machine: elf::Machine) -> String {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ pub(super) struct Request<'a> {
     /// To what: `stage:target`, or a token of the client.
     pub(super) specifier: &'a str,
     /// The rest of the line; empty if there is none.
-    data: &'a str,
+    pub(super) data: &'a str,
 }
 
 /// A line that is no request, and what the client is told.

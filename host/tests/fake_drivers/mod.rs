@@ -1,5 +1,7 @@
 //! Two drivers that are only descriptions.
 
+use std::io;
+
 use baton_host::config::Catalogue;
 use baton_plugin_api::{
     DeviceRef, Error, FilePath, ParameterRef,
@@ -128,13 +130,22 @@ struct InstrumentFile {
 
 pub(crate) struct FakeDrivers {
     libraries: Vec<LibraryDescription>,
+    /// The text of an instrument file.
+    read: fn(&str) -> io::Result<String>,
 }
 
 impl FakeDrivers {
+    #[allow(dead_code, reason = "some have no files")]
     pub(crate) fn new() -> Self {
+        Self::reading(|path| std::fs::read_to_string(path))
+    }
+
+    /// Drivers that read their files from where the function says.
+    pub(crate) fn reading(read: fn(&str) -> io::Result<String>) -> Self {
         let libraries = [sim(), stream()].map(|json| serde_json::from_value(json).expect("it is a description"));
         Self {
             libraries: libraries.into(),
+            read,
         }
     }
 }
@@ -153,7 +164,7 @@ impl Catalogue for FakeDrivers {
             return Err(Error::impossible("the address is empty"));
         }
         let path = options["instrument"].as_str().expect("the option is checked already");
-        let text = std::fs::read_to_string(path)?;
+        let text = (self.read)(path)?;
         let tree = Source::new(path, text).parse().map_err(|errors| to_error(&errors))?;
         tree.read::<InstrumentFile>().map_err(|errors| to_error(&errors))?;
         let temperature = float("temperature", "degC", true, Some((-20.0, 120.0)));

@@ -6,11 +6,11 @@ use super::{Kind, subjects::Subject};
 use crate::template::{
     self, Codec, Conversion, Field, FloatStyle, Notation, NumberFormat, Part, Radix, Slot, TextFormat,
 };
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 use crate::template::{Format, Piece, Whose};
 
 /// A template of one subject, for tests of what it prints and scans.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) fn bound(text: &str, encoding: super::Encoding, own: &Subject) -> Result<Format, String> {
     let template = template::parse(text, encoding).map_err(|slips| format!("{text}: {slips:?}"))?;
     let part = |piece: &Piece| match piece {

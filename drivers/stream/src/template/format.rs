@@ -60,7 +60,7 @@ pub(crate) struct Given<'v> {
     pub(crate) others: &'v BTreeMap<String, Value>,
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl<'v> Given<'v> {
     /// One value alone.
     pub(crate) fn own(own: &'v Value) -> Self {

@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 
