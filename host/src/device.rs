@@ -5,9 +5,11 @@
 //! status from before with a value from after (M2). Drivers are called elsewhere, in the executor.
 
 mod bounds;
+mod budget;
 mod change;
 mod command;
 mod format;
+mod history;
 mod parameter;
 mod path;
 mod quantity;
@@ -15,6 +17,7 @@ mod reading;
 mod registry;
 mod state;
 mod time_limit;
+mod topics;
 mod wait;
 
 use std::sync::{
@@ -24,22 +27,25 @@ use std::sync::{
 
 use baton_plugin_api::{DeviceClass, Status, StatusCode, Time, Value};
 
+pub(crate) use budget::{Budget, Granted, RATE};
 use change::Aftermath;
 pub(crate) use change::Change;
 pub use command::Command;
 pub use format::format_value;
 pub use parameter::{AcceptedLimits, Parameter};
 pub use path::split_path;
+pub(crate) use path::suggest;
 pub use reading::{LastReading, Quality, Reading, ReadingError};
 pub use registry::Registry;
 pub use state::{Connection, Counters};
 pub(crate) use state::{Counts, State, Way};
 pub use time_limit::{SetBy, TimeLimit};
+pub(crate) use topics::Topics;
 pub(crate) use wait::Wait;
 
 use crate::{
     config::DeviceConfig,
-    dispatcher::{Dispatcher, Displaced, Sink, SubscriptionId},
+    dispatcher::{Dispatcher, Displaced, Joining, Message, Pattern, Policy, Queue, Subscription},
     executor::Worker,
     failure::Refusal,
 };
@@ -62,6 +68,9 @@ pub struct Device {
     /// How many wait for each parameter, and, last, for the status: these are read more often meanwhile (D2).
     waited: Vec<AtomicUsize>,
     dispatcher: Arc<Dispatcher>,
+    topics: Topics,
+    /// What its driver may send by itself.
+    budget: Budget,
     state: Mutex<State>,
 }
 
@@ -86,7 +95,8 @@ impl Device {
             .main
             .as_ref()
             .and_then(|main| parameters.iter().position(|p| **p.name() == **main));
-        let state = State::new(parameters.len(), now);
+        let state = State::new(parameters.iter().map(Parameter::history), now);
+        let topics = Topics::new(&dispatcher, &name, &parameters, &config.table);
         let waited = (0..=parameters.len()).map(|_| AtomicUsize::new(0)).collect();
         // The host itself makes a motion of what it takes there in steps.
         let ramped = main.is_some_and(|main: usize| parameters[main].ramp().is_some());
@@ -107,6 +117,8 @@ impl Device {
             counts: Counts::default(),
             waited,
             dispatcher,
+            topics,
+            budget: Budget::default(),
             state: Mutex::new(state),
         }
     }
@@ -355,20 +367,42 @@ impl Device {
         self.counts.read()
     }
 
-    /// Subscribes to all that happens to the device. First comes what is known now, then every change: nothing lies
-    /// between (M5).
-    pub fn subscribe(&self, sink: &Arc<impl Sink + 'static>) -> SubscriptionId {
-        self.change(|change| {
-            let subscriber: Arc<dyn Sink> = Arc::clone(sink) as _;
-            let id = self.dispatcher.subscribe(&self.name, Arc::downgrade(&subscriber));
-            change.tell_all(&*subscriber);
-            id
-        })
+    /// Subscribes a queue to all of the device, its parameters and what happens to it. First comes what is known now, then
+    /// every message: nothing lies between (M5).
+    pub fn subscribe<R: Send + 'static>(&self, policy: Policy, queue: &Arc<Queue<R>>) -> Subscription {
+        self.subscribe_to(Pattern::new(&*self.name, "*"), policy, queue)
     }
 
-    /// Ends a subscription.
-    pub fn unsubscribe(&self, subscription: &SubscriptionId) {
-        self.dispatcher.unsubscribe(subscription);
+    /// The same of all that says what is so, and not of what happens: what SECoP clients are sent.
+    pub(crate) fn subscribe_to<R: Send + 'static>(
+        &self,
+        pattern: Pattern,
+        policy: Policy,
+        queue: &Arc<Queue<R>>,
+    ) -> Subscription {
+        let joining = self.dispatcher.begin(pattern, policy, Arc::clone(queue) as _);
+        self.join(&joining, None);
+        joining.done()
+    }
+
+    /// Lets a subscription have what it wants of this device: first what was sent since `since`, as far as that is kept,
+    /// then what is known now, then every message (M5).
+    pub(crate) fn join(&self, joining: &Joining, since: Option<Time>) {
+        self.change(|change| change.join(joining, since));
+    }
+
+    /// The messages `changed` of a parameter since then, oldest first, as far back as they are [kept](crate::config).
+    pub fn history(&self, parameter: usize, since: Time) -> Vec<Message> {
+        let state = self.lock();
+        state.history[parameter].since(since).map(Message::kept).collect()
+    }
+
+    pub(crate) fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
     }
 }
 

@@ -1,149 +1,172 @@
-//! The dispatcher: relays every change to whoever subscribed.
+//! The dispatcher: every change is a message, and goes to whoever has subscribed (RULES.md M).
 //!
-//! A device sends under its own mutex (M2), so the order of its messages is the order of its changes, for every
-//! subscriber. The dispatcher itself knows names, not devices, and runs nobody's code: it puts a shared message into the
-//! subscribers' [queues](Queue).
+//! ```text
+//! device, driver, client, host ─▶ Topic: counted, and put into the queue of every subscriber ─▶ Queue ─▶ handler, stream, socket
+//! ```
+//!
+//! A message is (sender, message, payload), with the time and a number `n` that counts per sender and message. From Rust,
+//! [`Lab::subscribe`](crate::lab::Lab::subscribe) gives them to a handler and [`Lab::messages`](crate::lab::Lab::messages)
+//! as a stream; [`Owner::send`](crate::lab::Owner::send) sends. Names are looked up once, by whoever sends often; who
+//! subscribes is put on the list of every [`Topic`] that it wants, so that a `*` costs nothing when something is sent, and
+//! what nobody hears costs a count.
+//!
+//! # Built-in messages
+//!
+//! This table is what Rust, Python and the wire go by. Payloads are given in their one form for programs
+//! ([`Payload::to_json`]); *state* says what is so, and comes first to whoever subscribes, with its last number (M5); an
+//! *event* has happened.
+//!
+//! | sender | message | kind | payload | sent when |
+//! | --- | --- | --- | --- | --- |
+//! | `stage.position` | `changed` | state | `{"value", "t", "quality"}`, or `{"error": {"class", "text"}, "t"}` | there is a reading that is news, and every ten seconds one that is none |
+//! | `stage.position` | `target` | state | the same | something else is asked for, or was reached by a stop |
+//! | `stage.position` | `limits` | state | `{"lower", "upper"}`, in its unit, `null` for none | they have changed |
+//! | `stage` | `status` | state | `{"code", "state", "text"}`; `code` as in SECoP, `state` in a word: `disabled`, `idle`, `warn`, `busy`, `error` | it has changed |
+//! | `stage` | `connected` | state | `null` | its driver is open and has answered |
+//! | `stage` | `disconnected` | state | `{"cause"}` | it could not be opened, or was lost; also when the cause is another |
+//! | `stage` | `locked_by` | state | a text, empty for nobody | who has it, or parts of it, has changed, in a lab that is served |
+//! | `stage` | `lock` | event | `{"event", "owner", "targets", "note"}`; `event`: `acquired`, `waiting`, `withdrawn`, `released`, `expired`, `broken` (with `by`), `protected`, `unprotected` | that happened to a lock that concerns it |
+//! | `stage` | `call` | event | `{"event", "call", "verb", "path", "owner"}`, and at `begin` `asked`, at `progress` `done` (0 to 1), at `end` `outcome`, `elapsed` and `value` or `error` | a write or a command is accepted; each hundredth of it that its driver tells; it has ended |
+//! | `stage` | `flooded` | event | `{"message", "rate"}` | its driver sends more than `rate` messages a second: what is more is lost; once for each flood |
+//! | `stage` | what its driver declares | event | as declared | its driver sends it |
+//! | `host` | `loaded` | state | `{"driver", "version", "file", "reason"}` | a driver was loaded |
+//! | `host` | `refused` | state | the same, with the `reason` | a file that should be a driver cannot be used |
+//! | `client:<name>` | what it likes | event | what it likes | it [sends](crate::lab::Owner::send) it |
+//!
+//! `outcome` is `done`, or how it [failed](crate::failure::Failure::outcome). `owner` is as in
+//! [`OwnerId::to_json`](crate::owner::OwnerId::to_json). A message of a driver that its table does not declare, or that has
+//! a name from above, goes to nobody; the log says so.
+//!
+//! # Who hears what
+//!
+//! A [`Pattern`] names a sender and a message; `*` stands for any text in either. A device covers its parameters, as it
+//! does for locks: who subscribes to `stage` hears `stage.position` too. `stage.*` is its parameters alone, and
+//! (`stage`, `status`) its status alone.
+//!
+//! # What it promises
+//!
+//! - Who sends never waits: neither for a subscriber, nor for a handler (M3, M4). Every queue is bounded, in messages and in
+//!   bytes; when one is full, the sender and name of which most is waiting loses its oldest, so that a flood costs nobody
+//!   else's messages.
+//! - What a subscriber misses, it is told with the next message of the same sender and name: `lost` is the gap in `n`,
+//!   whatever the reason, a newer one under [`Policy::Latest`] included.
+//! - All of a device comes in the order in which it happened (M2): it sends under its own mutex. The order of locks is
+//!   device, table of names, topic, queue. Nobody's code runs under any of them: what is displaced is dropped, and who waits
+//!   is woken, when they are released.
+//! - Handlers run on no lock of ours and not on the sender's stack. Each has a thread while it has something to do, so one
+//!   that takes its time, or never returns, holds nobody else up. Inline they run between two steps, in the order in which
+//!   their messages came, one message at a time.
+//! - A subscription ends when its owner ends it, when its handler panics [too often](PANICS_MAX) in a row, when it is
+//!   lossless and too slow, or with the lab; its owner can [ask](Subscription::ended) why.
+//!
+//! It knows names, not devices. All that may be waiting is kept by a plain structure, `store`; around it are mutexes
+//! and wakers, and a test goes through the orders in which threads can run them.
 
-mod queue;
+mod message;
+mod pattern;
+mod payload;
+mod shell;
+mod sink;
+mod store;
+mod subscription;
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, PoisonError, RwLock, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+/// What the shell is made of; a test has another one of it, which goes through the orders in which threads can run.
+mod sync {
+    pub(super) use std::{
+        sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard},
+        thread_local,
+    };
 
-use baton_plugin_api::{Status, Value};
-
-pub use queue::{Bounds, Delivered, Policy, Queue, Taken};
-
-use crate::{clock::Time, config::Limits, device::LastReading};
-
-/// What happened, once for all its subscribers.
-#[derive(Clone, Debug)]
-pub struct Message {
-    /// Name of the device.
-    pub sender: Arc<str>,
-    /// What the message is about; messages of one topic replace one another where only the latest counts.
-    pub topic: Topic,
-    /// What happened.
-    pub payload: Payload,
-    /// When.
-    pub time: Time,
-    /// Counts the messages of this sender and topic.
-    pub n: u64,
+    pub(super) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        std::thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
+    }
 }
 
-/// What a message is about.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Topic {
-    /// The readback of a parameter.
-    Parameter(Arc<str>),
-    /// The target of a parameter.
-    Target(Arc<str>),
-    /// The limits of a parameter that count.
-    Limits(Arc<str>),
-    /// The status of the device.
-    Status,
-    /// Who has locked it, or parts of it.
-    LockedBy,
-    /// A message of its driver.
-    Message(Arc<str>),
+use crate::clock::Time;
+
+pub(crate) use message::{CLIENT, HOST};
+pub use message::{Message, Name, Sent};
+pub use pattern::Pattern;
+pub(crate) use pattern::has_star;
+pub use payload::Payload;
+pub use shell::{Dispatcher, PANICS_MAX, Queue, Subscription};
+pub(crate) use shell::{Joining, Known, Topic};
+pub(crate) use sink::Displaced;
+pub use store::{Batch, Taken};
+pub use subscription::Ended;
+
+/// What happens when messages come faster than they are taken (M4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// A newer message takes the place of the one of the same sender and name that still waits, and goes to the end.
+    Latest,
+    /// The oldest goes: of the sender and name of which most is waiting.
+    #[default]
+    DropOldest,
+    /// Nothing goes. When there is no room the subscription ends, with a reason; what waits can still be taken. In process
+    /// only, in a queue or for a handler of its own.
+    Lossless,
 }
 
-/// What a message carries.
-#[derive(Clone, Debug)]
-pub enum Payload {
-    /// A reading, or why there is none.
-    Reading(LastReading),
-    /// Limits.
-    Limits(Arc<Limits>),
-    /// The status.
-    Status(Status),
-    /// What the driver sent along; or a text of the host.
-    Value(Value),
+/// How much a queue holds at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Messages; and replies, if it carries these as well.
+    pub entries: usize,
+    /// Bytes of what they carry, roughly. One message may be larger.
+    pub bytes: usize,
 }
 
-/// One end of a subscription: takes messages, never waits.
-pub trait Sink: Send + Sync {
-    /// Takes one message. What it displaces is pushed to `displaced`, which the sender drops once it holds no lock:
-    /// the last clone of a payload may free a driver's buffer, which is the driver's code (M2).
-    fn deliver(&self, message: &Arc<Message>, displaced: &mut Vec<Arc<Message>>);
+impl Default for Bounds {
+    /// 10 000 messages and 16 MiB.
+    fn default() -> Self {
+        Bounds {
+            entries: 10_000,
+            bytes: 16 << 20,
+        }
+    }
 }
 
-/// What a change of a device leaves over. It may hold the last clone of a driver's buffer, and freeing that is the
-/// driver's code: it is dropped once no lock is held (M2).
-#[derive(Default)]
-pub(crate) struct Displaced {
-    pub(crate) messages: Vec<Arc<Message>>,
-    pub(crate) payloads: Vec<Payload>,
-    pub(crate) readings: Vec<LastReading>,
-    sinks: Vec<Arc<dyn Sink>>,
+/// On which terms a subscriber is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// What happens when messages come faster than they are taken.
+    pub policy: Policy,
+    /// How much waits for it at most, where the queue is its own.
+    pub bounds: Bounds,
+    /// First come readings that were sent since then, as far back as they are kept.
+    pub since: Option<Time>,
 }
 
-/// Relays messages of one lab (M7).
-#[derive(Default)]
-pub struct Dispatcher {
-    subscribers: RwLock<HashMap<Arc<str>, Vec<Subscriber>>>,
-    next: AtomicU64,
-}
-
-struct Subscriber {
-    id: u64,
-    sink: Weak<dyn Sink>,
-}
-
-/// Names a subscription; see [`Dispatcher::unsubscribe`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubscriptionId {
-    sender: Arc<str>,
-    id: u64,
-}
-
-impl Dispatcher {
-    /// Everything that `sender` sends from now on goes to `sink`, until that is dropped or unsubscribed.
-    pub fn subscribe(&self, sender: &Arc<str>, sink: Weak<dyn Sink>) -> SubscriptionId {
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut subscribers = self.subscribers.write().unwrap_or_else(PoisonError::into_inner);
-        let list = subscribers.entry(Arc::clone(sender)).or_default();
-        list.retain(|subscriber| subscriber.sink.strong_count() > 0);
-        list.push(Subscriber { id, sink });
-        SubscriptionId {
-            sender: Arc::clone(sender),
-            id,
+impl Terms {
+    /// Only the latest of each sender and name waits.
+    pub fn latest() -> Self {
+        Terms {
+            policy: Policy::Latest,
+            ..Terms::default()
         }
     }
 
-    /// Ends a subscription. What lies in its queue stays there.
-    pub fn unsubscribe(&self, subscription: &SubscriptionId) {
-        let mut subscribers = self.subscribers.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(list) = subscribers.get_mut(&subscription.sender) {
-            list.retain(|subscriber| subscriber.id != subscription.id);
+    /// Nothing is lost; a subscriber that is too slow is cut off.
+    pub fn lossless() -> Self {
+        Terms {
+            policy: Policy::Lossless,
+            ..Terms::default()
         }
     }
 
-    /// Sends to whoever subscribed to `sender`; builds the message only if somebody did, and else gives the payload back.
-    pub(crate) fn send(
-        &self,
-        sender: &Arc<str>,
-        payload: Payload,
-        displaced: &mut Displaced,
-        message: impl FnOnce(Payload) -> Message,
-    ) -> Option<Payload> {
-        let subscribers = self.subscribers.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(list) = subscribers.get(sender).filter(|list| !list.is_empty()) else {
-            return Some(payload);
-        };
-        let message = Arc::new(message(payload));
-        displaced.sinks.reserve(list.len());
-        for sink in list.iter().filter_map(|subscriber| subscriber.sink.upgrade()) {
-            sink.deliver(&message, &mut displaced.messages);
-            // Whoever it belongs to may have let it go meanwhile, with all that waits in it.
-            displaced.sinks.push(sink);
+    /// At most so much waits.
+    #[must_use]
+    pub fn bounded(self, bounds: Bounds) -> Self {
+        Terms { bounds, ..self }
+    }
+
+    /// First come readings that were sent since then.
+    #[must_use]
+    pub fn since(self, since: Time) -> Self {
+        Terms {
+            since: Some(since),
+            ..self
         }
-        // If no queue kept it, it goes with the displaced ones.
-        displaced.messages.push(message);
-        None
     }
 }

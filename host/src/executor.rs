@@ -14,6 +14,7 @@ mod inbox;
 mod inline;
 mod instance;
 mod motion;
+mod news;
 mod noted;
 mod ramp;
 mod running;
@@ -54,6 +55,7 @@ use crate::{
     clock::{Clock, Time},
     config::Execution,
     device::{Device, Reading, Registry},
+    dispatcher::{Dispatcher, Displaced},
     executor::{body::Body, inbox::Inbox, stopper::Stopper},
     failure::{Failure, Refusal},
     lab::{Inside, StuckWorker},
@@ -82,6 +84,7 @@ pub(crate) struct Executor {
     /// What does not come back and is not waited for any more.
     behind: Mutex<abandon::Behind>,
     arbiter: Arc<Arbiter>,
+    dispatcher: Arc<Dispatcher>,
     /// Set before anything can be asked.
     audit: OnceLock<Arc<Audit>>,
 }
@@ -187,6 +190,7 @@ impl Executor {
         workers: Vec<Arc<Worker>>,
         devices: Registry,
         arbiter: Arc<Arbiter>,
+        dispatcher: Arc<Dispatcher>,
     ) -> Arc<Self> {
         for worker in &workers {
             let mine = devices
@@ -210,6 +214,7 @@ impl Executor {
             counters: CallCounters::default(),
             behind: Mutex::default(),
             arbiter,
+            dispatcher,
             audit: OnceLock::new(),
         })
     }
@@ -221,6 +226,15 @@ impl Executor {
     pub(crate) fn start(self: &Arc<Self>, instances: Vec<Plan>) -> std::io::Result<()> {
         for worker in &self.workers {
             worker.executor.get_or_init(|| Arc::downgrade(self));
+        }
+        if self.mode == Execution::Inline {
+            let weak = Arc::downgrade(self);
+            let alarm = move || {
+                if let Some(executor) = Weak::upgrade(&weak) {
+                    executor.tell_pump();
+                }
+            };
+            self.dispatcher.set_alarm(alarm);
         }
         let started = self.try_start(instances);
         if started.is_err() {
@@ -276,7 +290,12 @@ impl Executor {
     fn resolve(&self, call: &CallCore<Reading>, outcome: Result<Reading, Failure>) -> bool {
         let done = outcome.is_ok();
         let now = self.now();
-        let first = call.resolve_noting(outcome, now, |outcome| self.note_ended(call, outcome, now));
+        let mut displaced = Displaced::default();
+        let first = call.resolve_noting(outcome, now, |outcome| {
+            self.note_ended(call, outcome, now);
+            call.tell_ended(outcome, now, &mut displaced);
+        });
+        drop(displaced);
         if first {
             self.counters.count(done);
         }
@@ -285,6 +304,10 @@ impl Executor {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    pub(crate) fn dispatcher(&self) -> &Arc<Dispatcher> {
+        &self.dispatcher
     }
 
     pub(crate) fn arbiter(&self) -> &Arc<Arbiter> {

@@ -32,6 +32,19 @@ pub enum Refusal {
         name: String,
         suggestion: Option<String>,
     },
+    /// Nobody of that name sends a message of that name.
+    #[error("{sender} sends no message `{name}`{}; it sends {known}", did_you_mean(suggestion))]
+    NoSuchMessage {
+        sender: String,
+        name: String,
+        suggestion: Option<String>,
+        known: String,
+    },
+    /// What was given as a name is none.
+    #[error(
+        "`{name}` cannot be the name of {what}: a name has letters a to z, digits and `_`, does not begin with a digit, and is at most 63 long"
+    )]
+    NotAName { what: &'static str, name: String },
     /// The parameter cannot be written.
     #[error("{path} is read-only")]
     ReadOnly { path: String },
@@ -316,11 +329,11 @@ impl Refusal {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Refusal::NoSuchDevice { .. } => ErrorKind::NoSuchModule,
-            Refusal::NoSuchParameter { .. } => ErrorKind::NoSuchParameter,
+            Refusal::NoSuchParameter { .. } | Refusal::NoSuchMessage { .. } => ErrorKind::NoSuchParameter,
             Refusal::NoSuchCommand { .. } => ErrorKind::NoSuchCommand,
             Refusal::ReadOnly { .. } => ErrorKind::ReadOnly,
             Refusal::WriteOnly { .. } => ErrorKind::ReadFailed,
-            Refusal::WrongType { .. } | Refusal::WrongUnit { .. } => ErrorKind::WrongType,
+            Refusal::WrongType { .. } | Refusal::WrongUnit { .. } | Refusal::NotAName { .. } => ErrorKind::WrongType,
             Refusal::Limit { .. } | Refusal::NotFinite { .. } | Refusal::Reversed { .. } | Refusal::NoRoom { .. } => {
                 ErrorKind::RangeError
             }

@@ -12,6 +12,7 @@
 
 mod lock_events;
 mod locks;
+mod messages;
 mod owner;
 mod stash;
 mod status;
@@ -21,13 +22,15 @@ use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use baton_plugin_api::{DeviceClass, Time};
 
 pub use locks::{LockRequest, Locking, Targets};
+use messages::HostTopics;
+pub use messages::Messages;
 pub use owner::Owner;
 pub use stash::{Outcome, Restored, Stash, Stashed};
 pub use status::{CallCount, DeviceCount, Down, Inside, LabStatus, StuckWorker};
@@ -55,6 +58,9 @@ struct Inner {
     config: LabConfig,
     drivers: Drivers,
     executor: Arc<Executor>,
+    host: HostTopics,
+    /// Set once devices send news of locks, which nobody needs who has not subscribed.
+    lock_news: OnceLock<()>,
     since: Time,
 }
 
@@ -77,6 +83,8 @@ pub enum OpenError {
 const VIRTUAL_START: Time = Time::from_nanoseconds(946_684_800 * 1_000_000_000);
 /// How long closing may take, besides the stops (S5).
 const CLOSE_LIMIT: Duration = Duration::from_secs(3);
+/// How long closing waits for handlers of messages.
+const HANDLERS_LIMIT: Duration = Duration::from_secs(1);
 
 impl Lab {
     /// Opens a lab: every device on its worker, all of them at once. Returns at once in threaded execution; see
@@ -87,13 +95,13 @@ impl Lab {
     pub fn open(config: LabConfig, drivers: Drivers) -> Result<Lab, OpenError> {
         units::warn_of_unknown(&config);
         let clock = clock_for(&config);
-        let dispatcher = Arc::new(Dispatcher::default());
+        let dispatcher = Dispatcher::new(config.host.execution);
         let (workers, plans, devices) = lay_out(&config, &drivers, &dispatcher, clock.now())?;
         let since = clock.now();
         let targets = config.devices.iter().map(locks::targets_of).collect();
         let arbiter = Arbiter::new(targets, clock.clone());
         let registry = Registry::new(devices);
-        let executor = Executor::new(clock, config.host.execution, workers, registry, arbiter);
+        let executor = Executor::new(clock, config.host.execution, workers, registry, arbiter, dispatcher);
         if let Some(path) = &config.host.audit {
             let audit = Audit::open(path, config.host.execution);
             let failed = |error| OpenError::Audit {
@@ -109,9 +117,11 @@ impl Lab {
         executor.start(plans)?;
         Ok(Lab {
             inner: Arc::new(Inner {
+                host: HostTopics::new(executor.dispatcher(), &drivers, since),
                 config,
                 drivers,
                 executor,
+                lock_news: OnceLock::new(),
                 since,
             }),
         })
@@ -274,6 +284,9 @@ impl Inner {
         let caller = Caller::new(owner);
         let stopped = self.executor.stop_all(&devices, &caller);
         let hung = self.executor.close(CLOSE_LIMIT);
+        if !self.executor.dispatcher().close(HANDLERS_LIMIT) {
+            tracing::warn!("a handler of messages is still running; it is left behind");
+        }
         if let Some(audit) = self.executor.audit() {
             audit.close();
         }

@@ -8,7 +8,7 @@ use std::{
 use baton_host::{
     config::{Execution, Files, HostConfig, System, render, resolve},
     device::{Reading, format_value},
-    dispatcher::{Bounds, Message, Payload, Policy, Queue, Taken, Topic},
+    dispatcher::{Bounds, Message, Payload, Policy, Queue, Subscription, Taken},
     executor::{Call, WaitError},
     failure::{Failure, Refusal},
     lab::{Lab, Owner},
@@ -167,6 +167,7 @@ pub fn inside(lab: &Lab, call: &str) {
 pub struct Follower {
     lab: Lab,
     queue: Arc<Queue<()>>,
+    _subscriptions: Vec<Subscription>,
     /// What has come so far.
     pub lines: Vec<String>,
 }
@@ -181,13 +182,16 @@ impl Follower {
             entries: 1 << 20,
             bytes: 1 << 30,
         };
-        let queue = Arc::new(Queue::new(Policy::DropOldest, bounds));
-        for device in devices {
-            lab.device(device).expect("the device").subscribe(&queue);
-        }
+        let queue = Arc::new(Queue::new(bounds));
+        let subscribe = |device: &&str| {
+            let device = lab.device(device).expect("the device");
+            device.subscribe(Policy::DropOldest, &queue)
+        };
+        let subscriptions = devices.iter().map(subscribe).collect();
         Follower {
             lab: lab.clone(),
             queue,
+            _subscriptions: subscriptions,
             lines: Vec::new(),
         }
     }
@@ -195,7 +199,7 @@ impl Follower {
     /// Takes what has come by now.
     pub fn take(&mut self) -> &[String] {
         let taken = self.queue.take_all();
-        self.lines.extend(taken.into_iter().filter_map(line));
+        self.lines.extend(taken.filter_map(line));
         &self.lines
     }
 
@@ -223,7 +227,7 @@ impl Follower {
                 self.lab.run_until(self.lab.clock().now() + Duration::from_millis(50));
             } else {
                 let taken = self.queue.wait_all(Duration::from_millis(100));
-                self.lines.extend(taken.into_iter().filter_map(line));
+                self.lines.extend(taken.filter_map(line));
             }
         }
     }
@@ -231,23 +235,23 @@ impl Follower {
 
 fn line(taken: Taken<()>) -> Option<String> {
     match taken {
-        Taken::Message(delivered) => Some(describe(&delivered.message)),
+        // Calls say once more what status and readings show.
+        Taken::Message(message) if **message.message() == *"call" => None,
+        Taken::Message(message) => Some(describe(&message)),
         Taken::Reply(()) => None,
     }
 }
 
 /// A message as a line: `stage.position 2`, `stage.position := 2`, `stage is Idle: text`, `stage says limit_hit upper`.
 pub fn describe(message: &Message) -> String {
-    let sender = &message.sender;
+    let sender = message.sender();
     let show = |value: &baton_plugin_api::Value| format_value(value, "", None);
-    match (&message.topic, &message.payload) {
-        (Topic::Parameter(name), Payload::Reading(Ok(reading))) => format!("{sender}.{name} {}", show(&reading.value)),
-        (Topic::Target(name), Payload::Reading(Ok(reading))) => format!("{sender}.{name} := {}", show(&reading.value)),
-        (Topic::Parameter(name) | Topic::Target(name), Payload::Reading(Err(error))) => {
-            format!("{sender}.{name} lost: {}", error.error.message())
-        }
-        (Topic::Status, Payload::Status(status)) => format!("{sender} is {:?}: {}", status.code, status.text),
-        (Topic::Message(name), Payload::Value(value)) => format!("{sender} says {name} {}", show(value)),
-        (topic, payload) => format!("{sender}: {topic:?} {payload:?}"),
+    match (&**message.message(), message.payload()) {
+        ("changed", Payload::Reading(Ok(reading))) => format!("{sender} {}", show(&reading.value)),
+        ("target", Payload::Reading(Ok(reading))) => format!("{sender} := {}", show(&reading.value)),
+        (_, Payload::Reading(Err(error))) => format!("{sender} lost: {}", error.error.message()),
+        (_, Payload::Status(status)) => format!("{sender} is {:?}: {}", status.code, status.text),
+        (name, Payload::Value(value)) => format!("{sender} says {name} {}", show(value)),
+        (name, payload) => format!("{sender}: {name} {payload:?}"),
     }
 }

@@ -60,6 +60,8 @@ pub struct HostConfig {
     pub timeout: f64,
     /// Seconds after which a motion is overdue.
     pub motion_timeout: f64,
+    /// How many readings of each parameter are kept.
+    pub history: usize,
 }
 
 /// Where calls of drivers run.
@@ -193,6 +195,8 @@ pub struct ParameterConfig {
     pub ramp: Option<Setting<RampConfig>>,
     /// Value that is written when the device is opened, as its datatype keeps it.
     pub initial: Option<Setting<Value>>,
+    /// How many readings of it are kept.
+    pub history: Option<Setting<usize>>,
 }
 
 /// What one of the hardware's units is for the user.

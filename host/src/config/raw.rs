@@ -83,6 +83,9 @@ pub struct RawHost {
     /// Time after which a motion is overdue, such as `"10 min"`.
     #[schemars(extend("unit" = "s"), range(min = 0.001))]
     pub motion_timeout: Option<f64>,
+    /// How many readings of each parameter are kept in memory for those who ask for the last minutes, where the parameter
+    /// does not say otherwise; 0 for none. 600 if not given.
+    pub history: Option<u16>,
 }
 
 /// What several devices share.
@@ -169,6 +172,9 @@ pub struct RawParameter {
     /// For this long a reading answers for the hardware: `"1 s"`.
     #[schemars(extend("unit" = "s"), range(min = 0))]
     pub fresh_for: Option<f64>,
+    /// How many of its readings are kept in memory for those who ask for the last minutes; 0 for none. Of arrays no more
+    /// than 4 MiB are kept.
+    pub history: Option<u16>,
     /// Has a write taken there in steps of at most this: `"1 K"`.
     pub step: Option<RawQuantity>,
     /// Has a write taken there no faster than this, in steps: `"2 K/min"`.

@@ -1,5 +1,6 @@
 //! A change of a device, and how subscribers are told.
 
+mod join;
 mod settings;
 mod told;
 
@@ -9,6 +10,7 @@ use std::{
 };
 
 use baton_plugin_api::{Error, ErrorKind, Status, StatusCode, Time, Value};
+use serde_json::json;
 
 use super::{
     Device, LastReading, Quality, Reading, ReadingError,
@@ -16,7 +18,8 @@ use super::{
     wait::{Outcome, Sight, Wait},
 };
 use crate::{
-    dispatcher::{Displaced, Message, Payload, Sink, Topic},
+    arbiter::LockEvent,
+    dispatcher::{Displaced, Payload, Topic},
     executor::CallCore,
     failure::{Failure, Refusal},
 };
@@ -50,6 +53,11 @@ impl Aftermath {
 }
 
 impl Change<'_> {
+    /// Where what it leaves over is collected.
+    pub(crate) fn displaced(&mut self) -> &mut Displaced {
+        self.displaced
+    }
+
     pub(crate) fn last(&self, parameter: usize) -> Option<&LastReading> {
         self.state.readings[parameter].as_ref()
     }
@@ -180,7 +188,10 @@ impl Change<'_> {
             return;
         }
         self.state.locked_by = Some((owner.into(), now));
-        self.send(Topic::LockedBy, Payload::Value(Value::Text(owner.to_owned())), now);
+        let device = self.device;
+        self.send(&device.topics.locked_by, now, || {
+            Payload::Value(Value::Text(owner.to_owned()))
+        });
     }
 
     /// Notes who stops the device.
@@ -188,28 +199,36 @@ impl Change<'_> {
         self.state.stopped_by = by.to_owned();
     }
 
-    /// Sends to whoever subscribed. A payload that nobody wants is dropped after the change: it may be all that is left of
-    /// a driver's buffer (M2).
-    fn send(&mut self, topic: Topic, payload: Payload, time: Time) {
-        let n = self.state.numbers.entry(topic.clone()).or_insert(0);
-        *n += 1;
-        let (n, sender) = (*n, &self.device.name);
-        let build = |payload| Message {
-            sender: Arc::clone(sender),
-            topic,
-            payload,
-            time,
-            n,
-        };
-        let unwanted = self.device.dispatcher.send(sender, payload, self.displaced, build);
-        if let Some(value @ Payload::Value(_)) = unwanted {
-            self.displaced.payloads.push(value);
-        }
+    /// Sends to whoever subscribed; asks for the payload only if somebody has.
+    fn send(&mut self, topic: &Topic, now: Time, payload: impl FnOnce() -> Payload) {
+        topic.send(self.displaced, || (payload(), now));
     }
 
-    /// A message of the driver.
-    pub(crate) fn message(&mut self, name: &str, payload: Value, time: Time) {
-        self.send(Topic::Message(name.into()), Payload::Value(payload), time);
+    /// A message that its driver has declared, by its place in the table. A payload that nobody wants is dropped after the
+    /// change: it may be all that is left of a driver's buffer (M2).
+    pub(crate) fn message(&mut self, declared: usize, payload: Value, now: Time) {
+        let Some(topic) = &self.device.topics.messages[declared] else {
+            return;
+        };
+        let mut payload = Some(Payload::Value(payload));
+        topic.send(self.displaced, || {
+            (payload.take().unwrap_or(Payload::Value(Value::Unit)), now)
+        });
+        self.displaced.payloads.extend(payload.filter(Payload::may_be_foreign));
+    }
+
+    /// Its driver sends more than it may, of this message for one.
+    pub(crate) fn flooded(&mut self, message: &str, rate: u64, now: Time) {
+        let device = self.device;
+        self.send(&device.topics.flooded, now, || {
+            Payload::record(json!({ "message": message, "rate": rate }))
+        });
+    }
+
+    /// Something happened to a lock on it.
+    pub(crate) fn lock_event(&mut self, event: &LockEvent) {
+        let device = self.device;
+        self.send(&device.topics.lock, event.time, || Payload::record(event.to_json()));
     }
 
     /// Records a reading or the lack of one, and sends it if it is news; `always` sends it in any case.
@@ -228,8 +247,14 @@ impl Change<'_> {
         let due = self.state.sent[parameter].is_none_or(|sent| now.since(sent) >= RESEND);
         if always || news || due {
             self.state.sent[parameter] = Some(now);
-            let name = Arc::clone(self.device.parameters[parameter].name());
-            self.send(Topic::Parameter(name), Payload::Reading(new), now);
+            let topic = &self.device.topics.parameters[parameter].changed;
+            let history = &mut self.state.history[parameter];
+            if history.is_kept() {
+                let sent = topic.publish(Payload::Reading(new), now, self.displaced);
+                history.push(sent, self.displaced);
+            } else {
+                topic.send(self.displaced, || (Payload::Reading(new), now));
+            }
         }
     }
 
@@ -270,8 +295,10 @@ impl Change<'_> {
         self.displaced
             .readings
             .extend(self.state.targets[parameter].replace(reading.clone()).map(Ok));
-        let name = Arc::clone(self.device.parameters[parameter].name());
-        self.send(Topic::Target(name), Payload::Reading(Ok(reading)), now);
+        let device = self.device;
+        self.send(&device.topics.parameters[parameter].target, now, || {
+            Payload::Reading(Ok(reading))
+        });
     }
 
     fn status(&mut self, now: Time, set: impl FnOnce(&mut State)) {
@@ -281,7 +308,8 @@ impl Change<'_> {
         self.show_to_waits(None, |wait, device, _| wait.see_status(device, &after, now));
         if before != after {
             self.state.status_since = now;
-            self.send(Topic::Status, Payload::Status(after), now);
+            let device = self.device;
+            self.send(&device.topics.status, now, || Payload::Status(after));
         }
     }
 
@@ -368,6 +396,8 @@ impl Change<'_> {
     pub(crate) fn up(&mut self, now: Time) {
         self.state.reopening = false;
         self.status(now, |state| state.connection = Connection::Up { since: now });
+        let device = self.device;
+        self.send(&device.topics.connected, now, || Payload::Value(Value::Unit));
     }
 
     /// The device is not there; its readings become errors. `at_once` if it is opened again next of all.
@@ -381,6 +411,12 @@ impl Change<'_> {
             Connection::Down { since, .. } => since,
             _ => now,
         };
+        let is_news = !matches!(&self.state.connection, Connection::Down { cause: known, .. } if *known == cause);
+        let payload = || disconnected(&cause);
+        if is_news {
+            let device = self.device;
+            self.send(&device.topics.disconnected, now, payload);
+        }
         self.status(now, |state| state.connection = Connection::Down { since, cause });
         for parameter in 0..self.state.readings.len() {
             if self.device.parameters[parameter].description().readable {
@@ -392,59 +428,8 @@ impl Change<'_> {
             }
         }
     }
+}
 
-    /// Tells a new subscriber all that is known.
-    pub(super) fn tell_all(&mut self, sink: &dyn Sink) {
-        let mut messages = Vec::new();
-        for (index, parameter) in self.device.parameters.iter().enumerate() {
-            // A parameter that can only be written has no reading before it was.
-            let has_one = parameter.description().readable || parameter.description().published;
-            let unread = || {
-                let text = format!("{} has not been read yet", parameter.path());
-                Err(ReadingError {
-                    error: Error::new(ErrorKind::ReadFailed, text),
-                    time: self.state.status_since,
-                })
-            };
-            let reading = self.state.readings[index].clone().or_else(|| has_one.then(unread));
-            let target = self.state.targets[index].clone().map(Ok);
-            let target = target.or_else(|| self.device.is_target(index).then(unread));
-            let topics = [
-                Topic::Parameter(Arc::clone(parameter.name())),
-                Topic::Target(Arc::clone(parameter.name())),
-            ];
-            for (topic, reading) in topics.into_iter().zip([reading, target]) {
-                messages.extend(reading.map(|reading| (topic, Payload::Reading(reading))));
-            }
-        }
-        for parameter in self
-            .device
-            .parameters
-            .iter()
-            .filter(|parameter| parameter.can_have_limits())
-        {
-            let topic = Topic::Limits(Arc::clone(parameter.name()));
-            messages.push((topic, Payload::Limits(Arc::new(parameter.limits()))));
-        }
-        messages.push((Topic::Status, Payload::Status(self.state.shown())));
-        let locked_by = self.state.locked_by.as_ref();
-        messages.extend(locked_by.map(|(owner, _)| (Topic::LockedBy, Payload::Value(Value::Text(owner.to_string())))));
-        for (topic, payload) in messages {
-            let time = match &payload {
-                _ if topic == Topic::LockedBy => locked_by.map_or(self.state.status_since, |(_, since)| *since),
-                Payload::Reading(Ok(reading)) => reading.time,
-                Payload::Reading(Err(error)) => error.time,
-                _ => self.state.status_since,
-            };
-            let n = self.state.numbers.get(&topic).copied().unwrap_or(0);
-            let message = Message {
-                sender: Arc::clone(&self.device.name),
-                topic,
-                payload,
-                time,
-                n,
-            };
-            sink.deliver(&Arc::new(message), &mut self.displaced.messages);
-        }
-    }
+fn disconnected(cause: &str) -> Payload {
+    Payload::record(json!({ "cause": cause }))
 }

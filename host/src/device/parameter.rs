@@ -52,6 +52,7 @@ pub struct Parameter {
     motion_timeout: TimeLimit,
     initial: Option<Value>,
     ramp: Option<RampConfig>,
+    history: usize,
 }
 
 pub(super) fn time(seconds: f64) -> Duration {
@@ -76,6 +77,7 @@ impl Parameter {
             fresh_for,
             initial,
             ramp,
+            history,
             ..
         } = &settings;
         let default_poll = if is_main { host.poll } else { host.poll * SIDE_POLL };
@@ -99,6 +101,7 @@ impl Parameter {
             motion_timeout: TimeLimit::of(motion_timeout.as_ref(), description.motion_timeout, host.motion_timeout),
             initial: initial.as_ref().map(|setting| setting.value.clone()),
             ramp: ramp.as_ref().map(|setting| setting.value),
+            history: history.as_ref().map_or(host.history, |setting| setting.value),
             description,
         }
     }
@@ -116,6 +119,11 @@ impl Parameter {
     /// Its full name, `stage.position`.
     pub fn path(&self) -> &Arc<str> {
         &self.path
+    }
+
+    /// How many of its readings are kept for those who come late.
+    pub fn history(&self) -> usize {
+        self.history
     }
 
     /// What the driver says of it, in the user's frame.

@@ -12,7 +12,7 @@ pub(super) fn find<'a, T>(items: &'a [T], name: &str, of: impl Fn(&T) -> &str) -
 }
 
 /// The name that was probably meant.
-pub(super) fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     let name = name.to_ascii_lowercase();
     known
         .map(|known| (strsim::damerau_levenshtein(&name, &known.to_ascii_lowercase()), known))

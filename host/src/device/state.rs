@@ -1,18 +1,15 @@
 //! What changes about a device.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicU64, Ordering},
 };
 
 use baton_plugin_api::{Status, StatusCode, Time};
 use serde::Serialize;
 
-use super::{LastReading, Reading, wait::Wait};
-use crate::{dispatcher::Topic, executor::CallCore, failure::Refusal};
+use super::{LastReading, Reading, history::History, wait::Wait};
+use crate::{executor::CallCore, failure::Refusal};
 
 /// Whether a device's driver is connected.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,12 +104,15 @@ pub(crate) struct State {
     pub(super) waits: Vec<(Option<usize>, Weak<Wait>)>,
     /// Who has locked it, or parts of it, and since when that is so; `None` where nobody wants to know.
     pub(super) locked_by: Option<(Arc<str>, Time)>,
-    /// How many messages of each topic were sent.
-    pub(super) numbers: HashMap<Topic, u64>,
+    /// What was sent of each parameter, as far as it is kept.
+    pub(super) history: Vec<History>,
 }
 
 impl State {
-    pub(super) fn new(parameters: usize, now: Time) -> Self {
+    /// What is known of a device before it is opened, with how much is to be kept of each parameter.
+    pub(super) fn new(history: impl Iterator<Item = usize>, now: Time) -> Self {
+        let history: Vec<_> = history.map(History::new).collect();
+        let parameters = history.len();
         State {
             readings: vec![None; parameters],
             sent: vec![None; parameters],
@@ -129,7 +129,7 @@ impl State {
             stopped_by: String::new(),
             waits: Vec::new(),
             locked_by: None,
-            numbers: HashMap::new(),
+            history,
         }
     }
 

@@ -17,6 +17,7 @@ use crate::{
     audit::Asked,
     clock::Time,
     device::{Reading, SetBy, TimeLimit},
+    dispatcher::Topic,
     failure::Failure,
     owner::OwnerId,
 };
@@ -43,6 +44,8 @@ pub(crate) struct CallCore<T> {
     cancelled: AtomicBool,
     /// What it was asked for, where an audit log wants to know.
     pub(crate) asked: OnceLock<Box<Asked>>,
+    /// By which its device tells of it, once it was accepted; not of one that only reads.
+    pub(super) news: OnceLock<Arc<Topic>>,
     /// Whether it is whoever waits that has to run the lab meanwhile.
     driven: bool,
     /// The done share of the call in the bits of an `f64`.
@@ -168,6 +171,7 @@ impl<T: Clone> Call<T> {
                 limit: None,
                 cancelled: AtomicBool::new(false),
                 asked: OnceLock::new(),
+                news: OnceLock::new(),
                 driven,
                 progress: AtomicU64::new(0),
                 state: Mutex::new(state),
@@ -210,7 +214,7 @@ impl<T: Clone> Call<T> {
 
     /// How much of it is done, from 0 to 1, as far as the driver tells.
     pub fn progress(&self) -> f64 {
-        f64::from_bits(self.core.progress.load(Ordering::Relaxed))
+        self.core.progress()
     }
 
     /// Whether the driver has accepted it.
@@ -391,6 +395,10 @@ impl<T> CallCore<T> {
 
     pub(crate) fn is_resolved(&self) -> bool {
         self.lock().outcome.is_some()
+    }
+
+    pub(super) fn progress(&self) -> f64 {
+        f64::from_bits(self.progress.load(Ordering::Relaxed))
     }
 
     pub(crate) fn set_progress(&self, done: f64) {

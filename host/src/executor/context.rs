@@ -26,7 +26,7 @@ use super::{
 use crate::{
     clock::Time,
     config::Execution,
-    device::{Device, Reading, ReadingError, SetBy, split_path},
+    device::{Device, Granted, RATE, Reading, ReadingError, SetBy, split_path},
     failure::{Failure, Refusal},
     owner::OwnerId,
     traffic::escape,
@@ -234,7 +234,7 @@ impl RawContext for CallContext<'_> {
 
     fn progress(&self, done: f64) {
         if let Some(call) = self.call {
-            call.set_progress(done);
+            guard::contained(|| call.tell_progress(done, self.executor.now()));
         }
     }
 
@@ -345,17 +345,38 @@ impl DeviceHost {
         let Some((executor, device)) = self.reach() else {
             return Ok(());
         };
-        let declared = device
-            .config()
-            .table
-            .messages
-            .iter()
-            .find(|declared| declared.name == message);
-        let declared = declared.ok_or_else(|| Error::new(ErrorKind::InternalError, "its table does not declare it"))?;
+        let mut messages = device.config().table.messages.iter().enumerate();
+        let declared = messages.find(|(_, declared)| declared.name == message);
+        let (index, declared) =
+            declared.ok_or_else(|| Error::new(ErrorKind::InternalError, "its table does not declare it"))?;
+        let topic = device.topics().messages[index].as_ref();
+        let topic =
+            topic.ok_or_else(|| Error::new(ErrorKind::InternalError, "the host sends one of that name itself"))?;
+        let now = executor.now();
+        match device.budget().take(now) {
+            Granted::Yes => {}
+            granted => {
+                topic.skip();
+                if granted == Granted::NoAndTell {
+                    self.tell_of_flood(&device, message, now);
+                }
+                return Ok(());
+            }
+        }
         let payload = Value::try_from(payload)?.conform(&declared.payload);
         let payload = payload.map_err(|why| Error::new(ErrorKind::WrongType, why))?;
-        device.change(|change| change.message(message, payload, executor.now()));
+        device.change(|change| change.message(index, payload, now));
         Ok(())
+    }
+
+    /// Once for each flood: the driver's author reads the log, everybody else the message.
+    fn tell_of_flood(&self, device: &Device, message: &str, now: Time) {
+        let name = &self.name;
+        tracing::warn!(
+            device = %name,
+            "{name}: its driver sends more than {RATE} messages a second, at last `{message}`; what is more is lost"
+        );
+        device.change(|change| change.flooded(message, RATE, now));
     }
 }
 

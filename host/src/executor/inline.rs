@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Poll,
     thread::ThreadId,
@@ -22,6 +22,8 @@ pub(super) struct Inline {
     /// A request has come in since the pump last looked.
     called: AtomicBool,
     waker: futures_util::task::AtomicWaker,
+    /// How many drivers are entered, one inside the other.
+    entered: AtomicUsize,
     /// Who runs the workers now. Any thread may ask; one at a time runs.
     runner: Mutex<Runner>,
     ran: Condvar,
@@ -99,7 +101,7 @@ impl Executor {
         self.inline.waker.wake();
     }
 
-    pub(super) fn is_pumped(&self) -> bool {
+    pub(crate) fn is_pumped(&self) -> bool {
         self.inline.pumped.load(Ordering::Acquire)
     }
 
@@ -157,7 +159,7 @@ impl Executor {
         if worker.body().is_none() {
             return;
         }
-        if inside {
+        if inside && self.is_entered() {
             return self.drive_nested(call, worker, None);
         }
         while !call.is_resolved() {
@@ -167,7 +169,35 @@ impl Executor {
                 Turn::Idle(None) => self.nobody_can(call),
             }
         }
-        self.run_due();
+        // Of calls within calls, which handlers make, the outermost runs what is left.
+        if !inside {
+            self.run_due();
+        }
+    }
+
+    /// Whether a driver is entered further up the stack of whoever runs the lab.
+    fn is_entered(&self) -> bool {
+        self.inline.entered.load(Ordering::Relaxed) > 0
+    }
+
+    /// Inline: runs what is due, handlers among it, where nobody does so further up this stack, or a server beside it.
+    pub(crate) fn drain(&self) {
+        if self.mode() == Execution::Threaded || self.is_pumped() {
+            return;
+        }
+        let (_run, inside) = self.inline.run_inside();
+        if !inside {
+            self.run_due();
+        }
+    }
+
+    /// Inline: runs the handlers of messages, also from inside of one of them, where nothing else would be run.
+    pub(crate) fn drain_handlers(&self) {
+        self.drain();
+        if self.mode() == Execution::Inline && !self.is_pumped() {
+            let _run = self.inline.run();
+            while !self.is_entered() && self.dispatcher.run_one() {}
+        }
     }
 
     /// Runs the worker of a member until the call that a driver waits for is resolved, or its time ends; nothing else,
@@ -176,7 +206,7 @@ impl Executor {
         let _run = self.inline.run();
         let is_over = || ends.is_some_and(|ends| ends <= self.now());
         while !call.is_resolved() && !is_over() {
-            match step(worker) {
+            match self.step_inline(worker) {
                 Some(Step::Ran) => {}
                 Some(Step::Wait(Some(until))) => self.clock.reach(ends.map_or(until, |ends| ends.min(until))),
                 Some(Step::Wait(None) | Step::Closed) | None => self.nobody_can(call),
@@ -221,8 +251,12 @@ impl Executor {
         if self.arbiter.run_due() {
             return Turn::Ran;
         }
+        // No handler runs while a driver is entered (I3).
+        if !self.is_entered() && self.dispatcher.run_one() {
+            return Turn::Ran;
+        }
         for worker in self.workers.iter().filter(|worker| worker.inbox.has_work()) {
-            if let Some(Step::Ran) = step(worker) {
+            if let Some(Step::Ran) = self.step_inline(worker) {
                 return Turn::Ran;
             }
         }
@@ -247,8 +281,18 @@ impl Executor {
             return Turn::Ran;
         };
         // What a step moves to the inbox, without running it, comes next.
-        step(&self.workers[index]);
+        self.step_inline(&self.workers[index]);
         Turn::Ran
+    }
+
+    /// One step of a worker; `None` if it is entered further up this stack, or closed.
+    fn step_inline(&self, worker: &Worker) -> Option<Step> {
+        let mut body = worker.body().take()?;
+        self.inline.entered.fetch_add(1, Ordering::Relaxed);
+        let step = body.guarded_step();
+        self.inline.entered.fetch_sub(1, Ordering::Relaxed);
+        *worker.body() = Some(body);
+        Some(step)
     }
 
     /// Closes the bodies.
@@ -264,12 +308,4 @@ impl Executor {
         }
         entered
     }
-}
-
-/// One step of a worker; `None` if it is entered further up this stack, or closed.
-fn step(worker: &Worker) -> Option<Step> {
-    let mut body = worker.body().take()?;
-    let step = body.guarded_step();
-    *worker.body() = Some(body);
-    Some(step)
 }

@@ -21,7 +21,7 @@ use host::{SoloContext, SoloHost};
 use super::{Worker, body};
 use crate::{
     clock::Clock,
-    config::LabConfig,
+    config::{Execution, LabConfig},
     device::{Command, Device, Parameter},
     dispatcher::Dispatcher,
     plugin::Drivers,
@@ -104,7 +104,7 @@ impl Solo {
     pub fn describe(config: &LabConfig) -> Option<Arc<Device>> {
         let device = config.devices.first()?;
         let worker = Worker::new(0, &device.name, false);
-        let dispatcher = Arc::new(Dispatcher::default());
+        let dispatcher = Dispatcher::new(Execution::Inline);
         let now = Clock::real().now();
         Some(Arc::new(Device::new(
             device.clone(),

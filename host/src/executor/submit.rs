@@ -9,6 +9,7 @@ use super::{
     body::status_reading,
     chain::{Chain, Epochs},
     inbox::{Action, Job},
+    news,
     running::Running,
 };
 use crate::{
@@ -228,9 +229,11 @@ impl Executor {
         let superseded = device.change(|change| {
             change.may_begin(way, call.core(), retarget, now)?;
             gate(change)?;
+            let asked = news::asked(device, &action);
             let job = || self.job(device, action, call, caller);
             device.worker().inbox.push(device, || now, job)?;
             let superseded = change.begin(way, call.core());
+            call.core().tell_begun(device, asked, now, change.displaced());
             let status = accept(change, now);
             if way == Way::Motion {
                 change.host_status(Some(status), now);

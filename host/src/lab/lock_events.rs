@@ -26,6 +26,23 @@ impl Lab {
     }
 }
 
+impl Lab {
+    /// Has every device send news of its locks from now on, as the message `lock`.
+    pub(super) fn send_lock_news(&self) {
+        if self.inner.lock_news.set(()).is_err() {
+            return;
+        }
+        let weak = Arc::downgrade(self.executor());
+        self.observe_locks(move |event| {
+            let Some(executor) = Weak::upgrade(&weak) else { return };
+            let devices = executor.devices().all();
+            for device in event.devices.iter().filter_map(|place| devices.get(*place)) {
+                device.change(|change| change.lock_event(event));
+            }
+        });
+    }
+}
+
 /// Shows who has a device. What that is now counts, not what has just happened: whoever comes last here knows the most.
 fn show(executor: &Executor, place: usize) {
     if let Some(device) = executor.devices().all().get(place) {

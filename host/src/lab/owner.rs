@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 use baton_plugin_api::Value;
 use serde_json::Value as Json;
 
-use super::Lab;
+use super::{Lab, messages::sender_of};
 use crate::{
     arbiter::{Doing, Target},
     audit::{self, Asked, Entry},
@@ -28,6 +28,8 @@ use crate::{
 pub struct Owner {
     pub(super) lab: Lab,
     pub(super) id: OwnerId,
+    /// As whom it sends.
+    pub(super) sender: Arc<str>,
     patience: Option<Duration>,
     limit: Option<Duration>,
 }
@@ -36,6 +38,7 @@ impl Owner {
     pub(super) fn new(lab: Lab, id: OwnerId) -> Self {
         Owner {
             lab,
+            sender: sender_of(&id),
             id,
             patience: None,
             limit: None,

@@ -223,7 +223,7 @@ async fn write(mut writer: impl AsyncWrite + Unpin, queue: &Outbound, taken: &No
         for taken in batch {
             match taken {
                 Taken::Reply(line) => text.push_str(line.as_str()),
-                Taken::Message(delivered) => node.push_update(&mut text, &delivered.message),
+                Taken::Message(message) => node.push_update(&mut text, &message),
             }
             if text.len() >= WRITE_BYTES {
                 send(&mut writer, &mut text).await?;

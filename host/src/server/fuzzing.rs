@@ -203,7 +203,6 @@ fn answers_hold(session: &mut Session, line: &[u8]) {
     let answers: Vec<_> = session
         .queue()
         .take_all()
-        .into_iter()
         .filter_map(|taken| match taken {
             Taken::Reply(line) => Some(line),
             Taken::Message(_) => None,

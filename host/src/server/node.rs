@@ -22,7 +22,7 @@ use crate::{
     arbiter::Target,
     config::{Bound, Limits},
     device::{Device, Parameter},
-    dispatcher::{Message, Payload, Topic},
+    dispatcher::{Message, Payload},
     failure::Refusal,
     lab::Lab,
 };
@@ -131,44 +131,45 @@ impl Node {
 
     /// Appends the update lines that a message is to a client; none if it is of no concern to SECoP.
     pub(super) fn push_update(&self, out: &mut String, message: &Message) {
-        let Some(module) = self.by_name.get(&message.sender).map(|index| &self.modules[*index]) else {
+        let Some(module) = self.by_name.get(message.device()).map(|index| &self.modules[*index]) else {
             return;
         };
-        match (&message.topic, &message.payload) {
-            (Topic::Parameter(name), Payload::Reading(reading)) => {
-                if let Some((index, wire)) = module.readbacks.get(name) {
+        let parameter = message.parameter().unwrap_or_default();
+        match (&**message.message(), message.payload()) {
+            ("changed", Payload::Reading(reading)) => {
+                if let Some((index, wire)) = module.readbacks.get(parameter) {
                     push_reading(out, module, wire, *index, reading);
                 }
             }
-            (Topic::Target(name), Payload::Reading(reading)) => {
-                let main = module.device.main().filter(|main| main.name() == name);
+            ("target", Payload::Reading(reading)) => {
+                let main = module.device.main().filter(|main| **main.name() == *parameter);
                 if let Some(main) = main.filter(|main| main.description().writable) {
                     push_reading(out, module, "target", main.index(), reading);
                 }
             }
-            (Topic::Limits(name), Payload::Limits(limits)) => {
-                if let Some((index, wire)) = module.limits.get(name) {
-                    push_update(out, module, wire, &module.show_limits(*index, limits, message.time));
+            ("limits", Payload::Limits(limits)) => {
+                if let Some((index, wire)) = module.limits.get(parameter) {
+                    push_update(out, module, wire, &module.show_limits(*index, limits, message.t()));
                 }
             }
-            (Topic::LockedBy, Payload::Value(owner)) => {
+            ("locked_by", Payload::Value(owner)) => {
                 if let Some(accessible) = module.accessibles.iter().find(|known| known.role == Role::LockedBy) {
                     let owner = value::to_string(owner, &Datatype::Text { max_chars: None });
                     push_update(
                         out,
                         module,
                         &accessible.name,
-                        &reply::qualified(&owner, message.time, None),
+                        &reply::qualified(&owner, message.t(), None),
                     );
                 }
             }
-            (Topic::Status, Payload::Status(status)) => {
+            ("status", Payload::Status(status)) => {
                 let code = status.code.number();
                 let both = json!([code, status.text]).to_string();
-                push_update(out, module, "status", &reply::qualified(&both, message.time, None));
+                push_update(out, module, "status", &reply::qualified(&both, message.t(), None));
                 if module.shows_status_as_value() {
                     let code = code.to_string();
-                    push_update(out, module, "value", &reply::qualified(&code, message.time, None));
+                    push_update(out, module, "value", &reply::qualified(&code, message.t(), None));
                 }
             }
             _ => {}

@@ -40,7 +40,7 @@ use super::{
     request::Request,
 };
 use crate::{
-    dispatcher::{Bounds, Policy, Queue, SubscriptionId},
+    dispatcher::{Bounds, Queue, Subscription},
     lab::Owner,
     owner::Identity,
 };
@@ -87,7 +87,7 @@ pub(super) struct Session {
     /// What happens to locks of the owner that somebody else does.
     told: broadcast::Receiver<Told>,
     /// What the client wants updates of, by the module's place.
-    subscriptions: HashMap<usize, SubscriptionId>,
+    subscriptions: HashMap<usize, Subscription>,
     /// What the client was refused because it asks for more than its share, until somebody takes note of it.
     overdone: Option<&'static str>,
 }
@@ -107,7 +107,7 @@ impl Session {
             acts_in,
             is_founder: true,
             shared: Arc::clone(shared),
-            queue: Arc::new(Queue::new(Policy::Latest, bounds)),
+            queue: Arc::new(Queue::new(bounds)),
             answers: Answers::default(),
             notices: Notices::default(),
             relays: Relays::default(),

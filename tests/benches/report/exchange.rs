@@ -10,7 +10,8 @@ use std::{
 
 use baton_host::{
     config::Execution,
-    dispatcher::{Bounds, Policy, Queue},
+    device::Device,
+    dispatcher::{Bounds, Policy, Queue, Subscription},
     executor::Call,
     lab::Lab,
 };
@@ -120,6 +121,7 @@ fn rate(report: &mut Report, lines: usize, what: &str) {
 struct Labs {
     lab: Lab,
     queue: Arc<Queue<()>>,
+    _subscriptions: Vec<Subscription>,
     _folder: tempfile::TempDir,
 }
 
@@ -137,13 +139,13 @@ impl Labs {
             entries: 1 << 20,
             bytes: 1 << 30,
         };
-        let queue = Arc::new(Queue::new(Policy::DropOldest, bounds));
-        for device in lab.devices() {
-            device.subscribe(&queue);
-        }
+        let queue = Arc::new(Queue::new(bounds));
+        let subscribe = |device: &Arc<Device>| device.subscribe(Policy::DropOldest, &queue);
+        let subscriptions = lab.devices().iter().map(subscribe).collect();
         Labs {
             lab,
             queue,
+            _subscriptions: subscriptions,
             _folder: folder,
         }
     }

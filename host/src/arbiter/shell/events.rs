@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use serde_json::{Value as Json, json};
+
 use super::{Arbiter, Key, State, TargetSet};
 use crate::{clock::Time, failure::Refusal, owner::OwnerId};
 
@@ -56,6 +58,22 @@ pub enum Happened {
     },
     /// It may be written again, by this owner's word.
     Unprotected,
+}
+
+impl LockEvent {
+    /// For programs: `{"event", "owner", "targets", "note"}`, and `by` if it was broken.
+    pub fn to_json(&self) -> Json {
+        let mut json = json!({
+            "event": self.what.word(),
+            "owner": self.owner.to_json(),
+            "targets": self.targets,
+            "note": self.note.as_deref(),
+        });
+        if let Happened::Broken { by } = &self.what {
+            json["by"] = by.to_json();
+        }
+        json
+    }
 }
 
 impl Happened {

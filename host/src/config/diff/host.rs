@@ -29,6 +29,7 @@ pub(super) fn changes(old: &LabConfig, new: &LabConfig) -> Vec<Change> {
         poll,
         timeout,
         motion_timeout,
+        history,
     } = host;
     let before = &old.host;
     // The tables themselves have no origin in a resolved config.
@@ -61,6 +62,7 @@ pub(super) fn changes(old: &LabConfig, new: &LabConfig) -> Vec<Change> {
         motion_timeout,
         time,
     );
+    found.key("host.history", Way::AtOnce, &before.history, history, usize::to_string);
     for change in &mut found.changes {
         change.origin = None;
     }

@@ -25,6 +25,7 @@ pub(super) fn compare(found: &mut Comparison<'_>, name: &str, old: &DeviceConfig
         timeout,
         motion_timeout,
         fresh_for,
+        history,
         ramp,
         initial,
     } = &after;
@@ -125,6 +126,14 @@ pub(super) fn compare(found: &mut Comparison<'_>, name: &str, old: &DeviceConfig
         before.fresh_for.as_ref(),
         fresh_for.as_ref(),
         time,
+    );
+    setting(
+        found,
+        key("history"),
+        now,
+        before.history.as_ref(),
+        history.as_ref(),
+        usize::to_string,
     );
     setting(found, key("ramp"), free, before.ramp.as_ref(), ramp.as_ref(), |r| {
         shown_ramp(r, &unit)

@@ -15,6 +15,8 @@ const LISTEN: &str = "127.0.0.1:10767";
 const POLL_S: f64 = 1.0;
 const TIMEOUT_S: f64 = 5.0;
 const MOTION_TIMEOUT_S: f64 = 600.0;
+/// Readings: ten minutes of what is polled once a second.
+const HISTORY: usize = 600;
 
 /// The keys of a `[host]` table that count on a machine: its own, and over them those of `[host.NAME]`.
 pub(in crate::config) fn keys<'a>(host: &'a Node, machine: Option<&str>) -> BTreeMap<&'a str, &'a Node> {
@@ -91,6 +93,7 @@ impl<'a> Resolver<'a> {
             poll: raw.poll.unwrap_or(POLL_S),
             timeout: raw.timeout.unwrap_or(TIMEOUT_S),
             motion_timeout: raw.motion_timeout.unwrap_or(MOTION_TIMEOUT_S),
+            history: raw.history.map_or(HISTORY, usize::from),
         }
     }
 

@@ -109,6 +109,7 @@ impl Settings<'_, '_> {
             timeout: self.setting("timeout", raw.timeout),
             motion_timeout: self.setting("motion_timeout", raw.motion_timeout),
             fresh_for: self.setting("fresh_for", raw.fresh_for),
+            history: self.setting("history", raw.history.map(usize::from)),
             ramp: self.ramp(raw),
             initial: None,
             ..frame

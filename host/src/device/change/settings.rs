@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use baton_plugin_api::{Time, Value};
 
-use super::{Change, Payload, Topic};
+use super::{Change, Payload};
 use crate::{
     config::{Bound, Limits, StatedLimits},
     device::{AcceptedLimits, Reading, Way, bounds::Live},
@@ -128,7 +128,7 @@ impl Change<'_> {
         let parameter = &self.device.parameters[index];
         let limits: Arc<Limits> = Arc::new(live.effective.clone());
         parameter.set_live(live);
-        let name = Arc::clone(parameter.name());
-        self.send(Topic::Limits(name), Payload::Limits(limits), now);
+        let device = self.device;
+        self.send(&device.topics.parameters[index].limits, now, || Payload::Limits(limits));
     }
 }

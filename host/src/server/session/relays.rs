@@ -103,7 +103,7 @@ impl Relays {
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
     pub(super) async fn next(&mut self, queue: &Outbound, taken: &Notify) -> Vec<Line> {
-        while queue.waiting_bytes() > ROOM_BYTES {
+        while queue.load().1 > ROOM_BYTES {
             taken.notified().await;
         }
         let mut all: Vec<BoxFuture<'_, ()>> = Vec::with_capacity(self.followed.len() + 1);

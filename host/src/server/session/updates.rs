@@ -8,6 +8,7 @@ use super::{
     },
     Session,
 };
+use crate::dispatcher::{Pattern, Policy};
 
 impl Session {
     /// Sends all that is known of one module or of all, then `active`; from then on what changes is sent.
@@ -46,7 +47,8 @@ impl Session {
     fn subscribe(&mut self, index: usize) {
         self.unsubscribe(index);
         let module = &self.shared.node.modules()[index];
-        let subscription = module.device.subscribe(&self.queue);
+        let pattern = Pattern::states(&**module.device.name());
+        let subscription = module.device.subscribe_to(pattern, Policy::Latest, &self.queue);
         for line in self.constants(module) {
             self.send(line);
         }
@@ -64,15 +66,10 @@ impl Session {
     }
 
     fn unsubscribe(&mut self, index: usize) {
-        if let Some(subscription) = self.subscriptions.remove(&index) {
-            self.shared.node.modules()[index].device.unsubscribe(&subscription);
-        }
+        self.subscriptions.remove(&index);
     }
 
     pub(super) fn unsubscribe_all(&mut self) {
-        let indices: Vec<_> = self.subscriptions.keys().copied().collect();
-        for index in indices {
-            self.unsubscribe(index);
-        }
+        self.subscriptions.clear();
     }
 }
