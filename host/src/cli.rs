@@ -32,11 +32,17 @@ use clap::Parser;
 use args::Arguments;
 use output::Output;
 
+use crate::plugin::probe;
+
 /// Runs the program `baton` with the arguments of this process.
 ///
 /// Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 69 no host there, 73 locked by another, 75 timed out, 78
 /// a bad config, 130 ended by Ctrl-C.
 pub fn main() -> ExitCode {
+    let mut own = std::env::args_os().skip(1);
+    if own.next().is_some_and(|first| first == probe::COMMAND) {
+        return probe::main(own);
+    }
     let arguments = Arguments::parse();
     let output = Output {
         json: arguments.global.json,

@@ -7,7 +7,8 @@
 //!    as soon as it is mapped, and reads how the driver was built. A driver of another epoch ends here.
 //! 4. `private` writes the same bytes to a folder of our own, under a name that was never used, with the vendor's libraries
 //!    beside it (X3).
-//! 5. `library` opens the copy, compares the layout of its types with ours, and asks what it offers. It stays open for ever.
+//! 5. [`Probe`], if the loader has one, has a child process open the copy first: a library that crashes there is quarantined.
+//! 6. `library` opens the copy, compares the layout of its types with ours, and asks what it offers. It stays open for ever.
 //!
 //! Each file ends in one [`Row`] that says what became of it. `unsafe` is found in `library` alone.
 
@@ -17,13 +18,14 @@ mod info;
 mod layout;
 mod library;
 mod private;
+pub mod probe;
 mod row;
 mod search;
 mod siblings;
 mod source;
 mod trust;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,8 +36,10 @@ use sha2::{Digest, Sha256};
 #[cfg(any(test, fuzzing))]
 pub(crate) use elf::fuzzing;
 pub use library::Library;
-use private::PrivateFolder;
+use private::{Copy, PrivateFolder};
+pub use probe::{Probe, Quarantined};
 use row::Rejection;
+pub(crate) use row::seems_to_be;
 pub use row::{Row, State};
 pub use search::SearchPath;
 use source::Source;
@@ -46,6 +50,17 @@ pub struct Loader {
     host: BuildInfo,
     /// What became of each content that was opened, by its hash: nothing is opened twice, good or bad.
     opened: HashMap<String, Result<Library, Rejection>>,
+    /// How contents are tried before they are opened, if they are.
+    probe: Option<Probe>,
+    /// How many copies were made; no two have the same name.
+    copies: usize,
+}
+
+/// A file that may be opened.
+struct Candidate {
+    hash: String,
+    /// The copy of a content that was not seen before.
+    new: Option<(Copy, elf::Image)>,
 }
 
 /// The outcome of one search: a row for each file, and the drivers that are in use.
@@ -101,18 +116,41 @@ impl Loader {
             folder: Arc::new(folder),
             host: info::host(),
             opened: HashMap::new(),
+            probe: None,
+            copies: 0,
+        }
+    }
+
+    /// Has each new content tried in a process of its own before it is opened in this one. Without this, a library that
+    /// crashes while it is opened takes this process along.
+    #[must_use]
+    pub fn probing(self, probe: Probe) -> Self {
+        Self {
+            probe: Some(probe),
+            ..self
         }
     }
 
     /// Looks at every file of the search path and opens the drivers among them. It reads files and runs code of the
     /// drivers, so it blocks. Called again, it opens only what is new; what was in use before stays valid.
     pub fn scan(&mut self, path: &SearchPath) -> Drivers {
+        let mut coming = HashSet::new();
+        let mut found = Vec::new();
+        for search::Candidate { file, trouble } in path.candidates() {
+            let mut row = Row::new(file);
+            let candidate = match trouble {
+                Some(rejection) => Err(rejection),
+                None => self.prepare(&mut row, &mut coming),
+            };
+            found.push((row, candidate));
+        }
+        let bad = self.try_out(&found);
         let mut drivers = Drivers::default();
-        for candidate in path.candidates() {
-            let row = Row::new(candidate.file);
-            let row = match candidate.trouble {
-                Some(rejection) => row.rejected(rejection),
-                None => self.look_at(row, &mut drivers),
+        for (mut row, candidate) in found {
+            let library = candidate.and_then(|candidate| self.library(&mut row, candidate, &bad));
+            let row = match library {
+                Ok(library) => take_in(row, library, &mut drivers),
+                Err(rejection) => row.rejected(rejection),
             };
             log(&row);
             drivers.rows.push(row);
@@ -120,37 +158,9 @@ impl Loader {
         drivers
     }
 
-    /// Takes one file as far as it gets.
-    fn look_at(&mut self, mut row: Row, drivers: &mut Drivers) -> Row {
-        let library = match self.library(&mut row) {
-            Ok(library) => library,
-            Err(rejection) => return row.rejected(rejection),
-        };
-        let description = library.description();
-        row.name = Some(description.name.clone());
-        row.version = Some(description.version.clone());
-        row.devices = description.devices.iter().map(|kind| kind.name.clone()).collect();
-        row.warnings.extend(info::lenient(description));
-        row.controllers = description.controllers.iter().map(|kind| kind.name.clone()).collect();
-        match drivers.row(&description.name) {
-            Some(first) => {
-                let what = if first.hash == row.hash {
-                    "the same driver"
-                } else {
-                    "a driver of this name"
-                };
-                let reason = format!("{what} came first: {}", first.file.display());
-                row.rejected(Rejection::new(State::Shadowed, reason))
-            }
-            None => {
-                drivers.libraries.push(library);
-                row
-            }
-        }
-    }
-
-    /// The library that a file holds; notes in the row what is learnt on the way.
-    fn library(&mut self, row: &mut Row) -> Result<Library, Rejection> {
+    /// Takes one file as far as it gets without running any of it; notes in the row what is learnt on the way. `coming` are
+    /// the contents that are to be opened in this search.
+    fn prepare(&mut self, row: &mut Row, coming: &mut HashSet<String>) -> Result<Candidate, Rejection> {
         let source = source::read(&row.file)?;
         row.warnings.extend(source.warnings.iter().cloned());
         let image = elf::check(&source.bytes)?;
@@ -160,20 +170,93 @@ impl Loader {
         let hash = sha256(&source.bytes);
         row.hash = Some(hash.clone());
         info::check_epoch(&image.info, &self.host)?;
-        if let Some(known) = self.opened.get(&hash) {
-            return known.clone();
-        }
-        let outcome = self.open(row, &source, &image, &hash);
-        self.opened.insert(hash, outcome.clone());
-        outcome
+        let is_known = self.opened.contains_key(&hash) || !coming.insert(hash.clone());
+        let new = match is_known {
+            true => None,
+            false => Some((self.copy(row, &source, &image, &hash)?, image)),
+        };
+        Ok(Candidate { hash, new })
     }
 
-    fn open(&self, row: &mut Row, source: &Source, image: &elf::Image, hash: &str) -> Result<Library, Rejection> {
-        let name = private_name(&row.file, hash, self.opened.len());
+    fn copy(&mut self, row: &mut Row, source: &Source, image: &elf::Image, hash: &str) -> Result<Copy, Rejection> {
+        let name = private_name(&row.file, hash, self.copies);
+        self.copies += 1;
         let copy = self.folder.copy(&source.bytes, &name, &source.folder, image);
         let copy = copy.map_err(|error| Rejection::refused(format!("no private copy of it could be made: {error}")))?;
         row.warnings.extend(copy.warnings.iter().cloned());
-        Library::open(&copy, &self.folder, &row.file, hash, &image.info)
+        Ok(copy)
+    }
+
+    /// Has all contents tried that are new; gives those that are quarantined, by hash.
+    fn try_out(&mut self, found: &[(Row, Result<Candidate, Rejection>)]) -> HashMap<String, Rejection> {
+        let Some(probe) = &mut self.probe else {
+            return HashMap::new();
+        };
+        let (mut bad, mut unknown) = (HashMap::new(), Vec::new());
+        for (row, candidate) in found {
+            let Ok(Candidate {
+                hash,
+                new: Some((copy, _)),
+            }) = candidate
+            else {
+                continue;
+            };
+            match probe.known(hash) {
+                Some(Ok(())) => {}
+                Some(Err(rejection)) => drop(bad.insert(hash.clone(), rejection)),
+                None => unknown.push((hash.as_str(), row.file.as_path(), copy)),
+            }
+        }
+        bad.extend(probe.try_out(&unknown));
+        bad
+    }
+
+    /// The library that a file holds, opened if it is new.
+    fn library(
+        &mut self,
+        row: &mut Row,
+        candidate: Candidate,
+        bad: &HashMap<String, Rejection>,
+    ) -> Result<Library, Rejection> {
+        let Candidate { hash, new } = candidate;
+        if let Some(rejection) = bad.get(&hash) {
+            return Err(rejection.clone());
+        }
+        if let Some(known) = self.opened.get(&hash) {
+            return known.clone();
+        }
+        // The first file of its content could not be copied, so nor is it for the others.
+        let Some((copy, image)) = new else {
+            return Err(Rejection::refused("no private copy of it could be made"));
+        };
+        let outcome = Library::open(&copy, &self.folder, &row.file, &hash, &image.info);
+        self.opened.insert(hash, outcome.clone());
+        outcome
+    }
+}
+
+/// Notes what a library is; it is in use, unless another of its name came first.
+fn take_in(mut row: Row, library: Library, drivers: &mut Drivers) -> Row {
+    let description = library.description();
+    row.name = Some(description.name.clone());
+    row.version = Some(description.version.clone());
+    row.devices = description.devices.iter().map(|kind| kind.name.clone()).collect();
+    row.warnings.extend(info::lenient(description));
+    row.controllers = description.controllers.iter().map(|kind| kind.name.clone()).collect();
+    match drivers.row(&description.name) {
+        Some(first) => {
+            let what = if first.hash == row.hash {
+                "the same driver"
+            } else {
+                "a driver of this name"
+            };
+            let reason = format!("{what} came first: {}", first.file.display());
+            row.rejected(Rejection::new(State::Shadowed, reason))
+        }
+        None => {
+            drivers.libraries.push(library);
+            row
+        }
     }
 }
 
@@ -195,7 +278,9 @@ fn log(row: &Row) {
     let file = row.file.display();
     match &row.reason {
         None => tracing::debug!(%file, driver = row.name.as_deref(), "driver loaded"),
-        Some(reason) if row.state == State::Refused => tracing::warn!(%file, "driver refused: {reason}"),
+        Some(reason) if matches!(row.state, State::Refused | State::Quarantined) => {
+            tracing::warn!(%file, "driver {}: {reason}", row.state.name());
+        }
         Some(reason) => tracing::debug!(%file, state = row.state.name(), "{reason}"),
     }
     for warning in &row.warnings {

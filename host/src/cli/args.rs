@@ -223,11 +223,19 @@ pub(crate) enum Command {
     )]
     Audit(Audit),
     /// List the driver files that the host has seen, with the reason where one is not in use
-    #[command(after_help = "Examples:\n  baton drivers\n  baton drivers --drivers target/release   # without a host")]
+    ///
+    /// Each new file is tried in a process of its own first. One that crashes there, hangs, or ends the process is
+    /// quarantined: it is not opened until its content is another, or --clear has it tried again.
+    #[command(
+        after_help = "Examples:\n  baton drivers\n  baton drivers --drivers target/release   # without a host\n  baton drivers --clear psu"
+    )]
     Drivers {
         /// Look at the files of this folder instead, without a host; may be given several times
         #[arg(long = "drivers", value_name = "DIR")]
         folders: Vec<PathBuf>,
+        /// Have a quarantined driver of this machine tried again: its name, its file, or the beginning of its hash
+        #[arg(long, value_name = "DRIVER", conflicts_with = "folders")]
+        clear: Option<String>,
     },
     /// Try, test and check files that describe instruments, without a host
     #[command(subcommand)]

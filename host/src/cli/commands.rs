@@ -77,8 +77,9 @@ pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> 
         Command::Status => status::run(&mut connect(global)?, output),
         Command::Log(log) => log::run(global, log, output),
         Command::Audit(audit) => audit::run(global, audit, output),
-        Command::Drivers { folders } if folders.is_empty() => drivers::of_host(&mut connect(global)?, output),
-        Command::Drivers { folders } => drivers::of_folders(folders, output),
+        Command::Drivers { clear: Some(what), .. } => drivers::clear(what, output),
+        Command::Drivers { folders, .. } if folders.is_empty() => drivers::of_host(&mut connect(global)?, output),
+        Command::Drivers { folders, .. } => drivers::of_folders(folders, output),
         Command::Instrument(command) => instrument::run(command, output),
         Command::Completions { shell } => completions::run(*shell),
     }

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use crate::{
     config::{Files, NoDrivers, Resolution, System, resolve},
     owner,
-    plugin::{Drivers, Loader, SearchPath},
+    plugin::{Drivers, Loader, Probe, SearchPath},
 };
 
 /// A config as it came out.
@@ -25,9 +25,16 @@ pub(super) enum Against {
     Nothing,
 }
 
+/// A loader that tries each new library in a process of its own first.
+pub(super) fn loader() -> Result<Loader, Failure> {
+    let loader = Loader::new().map_err(|error| Failure::Request(format!("cannot load drivers: {error}")))?;
+    // This program knows how, whatever it is called, and also when its file was replaced since.
+    Ok(loader.probing(Probe::default().with_runner("/proc/self/exe")))
+}
+
 /// Loads the drivers: of the folders given, then of the config's, of `BATON_DRIVER_PATH`, and beside this program.
 pub(super) fn load_drivers(folders: &[PathBuf], of_config: Vec<PathBuf>) -> Result<Drivers, Failure> {
-    let mut loader = Loader::new().map_err(|error| Failure::Request(format!("cannot load drivers: {error}")))?;
+    let mut loader = loader()?;
     let named = folders.iter().cloned().chain(of_config);
     Ok(loader.scan(&SearchPath::named(named).with_variable().with_executable()))
 }

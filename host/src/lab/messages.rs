@@ -358,7 +358,7 @@ impl HostTopics {
     fn of(&self, row: &Row) -> Option<&Arc<Topic>> {
         match row.state {
             State::Ok => Some(&self.loaded),
-            State::Refused | State::Unreadable => Some(&self.refused),
+            State::Refused | State::Quarantined | State::Unreadable => Some(&self.refused),
             State::Shadowed | State::NotADriver => None,
         }
     }

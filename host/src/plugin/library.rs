@@ -45,17 +45,7 @@ impl Library {
         hash: &str,
         build: &BuildInfo,
     ) -> Result<Self, Rejection> {
-        for path in &copy.first {
-            keep(path)?;
-        }
-        let header = header(keep(&copy.path)?)?;
-        check_layout(header, file, build)?;
-        // SAFETY: the layout of the root module, and of all that can be reached from it, has just been found to be the one
-        // that this host was compiled with, in one direction or the other (`layout::check`); fields and methods that the
-        // older of the two lacks are found missing at run time, by abi_stable's prefix types. That the constructor returns
-        // what the header states is the promise of `export_driver!`.
-        let module: DriverModRef = unsafe { header.unchecked_layout() }
-            .map_err(|error| Rejection::refused(format!("its root module could not be made: {error}")))?;
+        let module = module(&copy.path, &copy.first, file, &build.plugin_api)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 module,
@@ -141,6 +131,33 @@ impl std::fmt::Debug for Library {
     }
 }
 
+/// Opens a library, compares the layout of its types with ours, and finds the way into it.
+fn module(path: &Path, first: &[PathBuf], file: &Path, plugin_api: &str) -> Result<DriverModRef, Rejection> {
+    for path in first {
+        keep(path)?;
+    }
+    let header = header(keep(path)?)?;
+    check_layout(header, file, plugin_api)?;
+    // SAFETY: the layout of the root module, and of all that can be reached from it, has just been found to be the one
+    // that this host was compiled with, in one direction or the other (`layout::check`); fields and methods that the
+    // older of the two lacks are found missing at run time, by abi_stable's prefix types. That the constructor returns
+    // what the header states is the promise of `export_driver!`.
+    unsafe { header.unchecked_layout() }
+        .map_err(|error| Rejection::refused(format!("its root module could not be made: {error}")))
+}
+
+/// Does with the copy of a library all that [`Library::open`] does with it, to see whether this process survives that.
+/// `stage` is told before it is opened, and with `true` before it is asked. Whether the library is any good is found out by
+/// whoever opens it after that.
+pub(super) fn try_out(path: &Path, first: &[PathBuf], mut stage: impl FnMut(bool)) {
+    stage(false);
+    if let Ok(module) = module(path, first, path, "") {
+        stage(true);
+        // What it says of itself is for the host to judge; here it is only to say it.
+        drop(module.describe()());
+    }
+}
+
 fn result<T>(raw: RawResult<T>) -> Result<T, Error> {
     match raw {
         RResult::ROk(value) => Ok(value),
@@ -179,7 +196,7 @@ fn header(handle: &'static Handle) -> Result<&'static LibHeader, Rejection> {
     })
 }
 
-fn check_layout(header: &LibHeader, file: &Path, build: &BuildInfo) -> Result<(), Rejection> {
+fn check_layout(header: &LibHeader, file: &Path, plugin_api: &str) -> Result<(), Rejection> {
     let Some(theirs) = header.layout() else {
         return Err(Rejection::refused(
             "it does not say how its types are laid out: build it with `export_driver!`",
@@ -187,8 +204,8 @@ fn check_layout(header: &LibHeader, file: &Path, build: &BuildInfo) -> Result<()
     };
     layout::check(<DriverModRef as StableAbi>::LAYOUT, theirs).map_err(|mismatch| {
         tracing::debug!(file = %file.display(), "layout report\n{}", mismatch.report);
-        let (theirs, ours) = (&build.plugin_api, info::host().plugin_api);
-        let remedy = match *theirs == ours {
+        let (theirs, ours) = (plugin_api, info::host().plugin_api);
+        let remedy = match theirs == ours {
             true => "build driver and host from the same sources".to_owned(),
             false => format!("build the driver again with baton-plugin-api {ours}"),
         };

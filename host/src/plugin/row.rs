@@ -1,6 +1,6 @@
 //! What became of each file, for `baton drivers`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,8 @@ pub enum State {
     Shadowed,
     /// A driver, or what looks like one, that this host does not take.
     Refused,
+    /// It did not survive being tried, so it is not opened; see [`Probe`](super::Probe).
+    Quarantined,
     /// The file could not be read.
     Unreadable,
     /// Something else altogether.
@@ -55,6 +57,7 @@ impl State {
             State::Ok => "ok",
             State::Shadowed => "shadowed",
             State::Refused => "refused",
+            State::Quarantined => "quarantined",
             State::Unreadable => "unreadable",
             State::NotADriver => "not a driver",
         }
@@ -86,10 +89,7 @@ impl Row {
 
     /// Whether the name of the file is what cargo makes of a driver called `name`; what is refused has no name yet.
     pub(super) fn seems_to_be(&self, name: &str) -> bool {
-        let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
-        let stem = stem.strip_prefix("lib").unwrap_or(&stem);
-        let stem = stem.strip_prefix("baton_driver_").unwrap_or(stem);
-        stem == name.replace('-', "_")
+        seems_to_be(&self.file, name)
     }
 
     /// The row with the reason why its file is not in use.
@@ -98,6 +98,14 @@ impl Row {
         self.reason = Some(rejection.reason);
         self
     }
+}
+
+/// Whether the name of a file is what cargo makes of a driver called `name`.
+pub(crate) fn seems_to_be(file: &Path, name: &str) -> bool {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let stem = stem.strip_prefix("lib").unwrap_or(&stem);
+    let stem = stem.strip_prefix("baton_driver_").unwrap_or(stem);
+    stem == name.replace('-', "_")
 }
 
 /// Why a file is not in use: one line for a row.
@@ -144,6 +152,7 @@ mod tests {
             State::Ok,
             State::Shadowed,
             State::Refused,
+            State::Quarantined,
             State::Unreadable,
             State::NotADriver,
         ] {

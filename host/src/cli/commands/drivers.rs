@@ -8,9 +8,10 @@ use serde_json::{Value as Json, json};
 use super::unless_unknown;
 use crate::cli::client::Client;
 use crate::cli::failure::Failure;
+use crate::cli::lab_file;
 use crate::cli::output::Output;
 use crate::cli::table::{Cell, Table};
-use crate::plugin::{Loader, Row, SearchPath, State};
+use crate::plugin::{Probe, Quarantined, Row, SearchPath, State, seems_to_be};
 
 /// Writes the host's list.
 pub(super) fn of_host(client: &mut Client, output: Output) -> Result<(), Failure> {
@@ -23,7 +24,7 @@ pub(super) fn of_host(client: &mut Client, output: Output) -> Result<(), Failure
 /// Looks at files as a host would, without one. Good drivers are loaded into this process for it. A place that was named
 /// and cannot be looked at has a row like the others, but is a failure: nobody names it for nothing.
 pub(super) fn of_folders(folders: &[PathBuf], output: Output) -> Result<(), Failure> {
-    let mut loader = Loader::new().map_err(|error| Failure::Request(format!("cannot load drivers: {error}")))?;
+    let mut loader = lab_file::loader()?;
     let drivers = loader.scan(&SearchPath::named(folders));
     write(json!({ "drivers": drivers.rows() }), output)?;
     let named: Vec<_> = folders
@@ -40,6 +41,42 @@ pub(super) fn of_folders(folders: &[PathBuf], output: Output) -> Result<(), Fail
         output.error(&format!("{}: {reason}", row.file.display()));
     });
     Err(Failure::Told(1))
+}
+
+/// Has quarantined contents tried again, by whichever host looks at them next.
+pub(super) fn clear(what: &str, output: Output) -> Result<(), Failure> {
+    let mut probe = Probe::default();
+    let (meant, others): (Vec<_>, Vec<_>) = probe.quarantined().into_iter().partition(|one| is_meant(one, what));
+    if meant.is_empty() {
+        let names: Vec<_> = others.iter().map(|one| one.file.display().to_string()).collect();
+        let there = match names.as_slice() {
+            [] => "nothing is".to_owned(),
+            names => format!("these are: {}", names.join(", ")),
+        };
+        return Err(Failure::Request(format!(
+            "no driver `{what}` is quarantined here; {there}"
+        )));
+    }
+    for one in &meant {
+        let failed = |error| Failure::Request(format!("{}: it stays quarantined: {error}", one.file.display()));
+        probe.clear(&one.hash).map_err(failed)?;
+    }
+    if output.json {
+        return output.object(json!({ "cleared": meant }));
+    }
+    for one in &meant {
+        output.line(&format!(
+            "{}: is tried again when a host looks for drivers next",
+            one.file.display()
+        ))?;
+    }
+    Ok(())
+}
+
+/// Whether a user means this by a name, a file, or the beginning of a hash.
+fn is_meant(one: &Quarantined, what: &str) -> bool {
+    let by_hash = what.len() >= 6 && one.hash.starts_with(what.strip_prefix("sha256:").unwrap_or(what));
+    by_hash || seems_to_be(&one.file, what) || std::path::absolute(what).is_ok_and(|path| path == one.file)
 }
 
 fn write(answer: Json, output: Output) -> Result<(), Failure> {
