@@ -12,6 +12,8 @@ mod gate;
 mod locks;
 #[path = "wire/logs.rs"]
 mod logs;
+#[path = "wire/messages.rs"]
+mod messages;
 #[path = "wire/motion.rs"]
 mod motion;
 #[path = "wire/owners.rs"]

@@ -45,6 +45,14 @@ impl Owner {
         }
     }
 
+    /// The same owner, who speaks by the name that it has introduced itself by since.
+    pub(crate) fn introduced(&self) -> Owner {
+        Owner {
+            sender: sender_of(&self.id),
+            ..self.clone()
+        }
+    }
+
     /// Who it is.
     pub fn id(&self) -> &OwnerId {
         &self.id

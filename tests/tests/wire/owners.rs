@@ -95,7 +95,7 @@ fn w6_junk_about_owners_gets_an_error() {
         > _join t {"token":"guess"}
         < error__join t ["Impossible","no session has this token; it ends with the connection that founded it",{}]
         > _introduce t {"name":"ana"}
-        < error__introduce t ["ProtocolError","_introduce: unknown field `name`, expected one of `user`, `host`, `program`, `pid`",{}]
+        < error__introduce t ["ProtocolError","_introduce: unknown field `name`, expected one of `user`, `host`, `program`, `pid`, `tokens`",{}]
         > _introduce t {"pid":-1}
         < error__introduce t ["ProtocolError","_introduce: invalid value: integer `-1`, expected u32",{}]
         > _introduce t [

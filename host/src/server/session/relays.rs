@@ -6,6 +6,7 @@
 
 mod audit;
 mod log;
+mod messages;
 
 use futures_util::future::{BoxFuture, select_all};
 use serde::Deserialize;
@@ -15,6 +16,7 @@ use tokio::sync::Notify;
 use self::{
     audit::AuditLines,
     log::{LogLines, Logging},
+    messages::Subscriptions,
 };
 use super::{
     super::{
@@ -25,8 +27,6 @@ use super::{
     ownership::parse,
 };
 
-/// The most that a connection follows at a time.
-const FOLLOWED_MAX: usize = 64;
 /// So much may wait to be sent before what is followed has to wait as well.
 const ROOM_BYTES: usize = 256 << 10;
 /// So many lines are taken at a time.
@@ -36,9 +36,11 @@ const AT_A_TIME: usize = 256;
 #[derive(Default)]
 pub(super) struct Relays {
     followed: Vec<Followed>,
+    subscriptions: Subscriptions,
     /// What `logging` asked for.
     logging: Option<Logging>,
-    next_id: u64,
+    /// The last number that was given to anything that is followed.
+    last_id: u64,
 }
 
 /// Something that is followed, by the number that ends it.
@@ -74,13 +76,18 @@ impl Lines {
 impl Relays {
     /// How much is followed.
     fn len(&self) -> usize {
-        self.followed.len()
+        self.followed.len() + self.subscriptions.len()
+    }
+
+    /// A number that ends something that is followed.
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
     }
 
     /// Follows; the number ends it.
     fn follow(&mut self, lines: Lines) -> u64 {
-        self.next_id += 1;
-        let id = self.next_id;
+        let id = self.next_id();
         self.followed.push(Followed { id, lines });
         id
     }
@@ -89,12 +96,13 @@ impl Relays {
     fn end(&mut self, id: u64) -> bool {
         let before = self.followed.len();
         self.followed.retain(|followed| followed.id != id);
-        self.followed.len() < before
+        self.followed.len() < before || self.subscriptions.end(id)
     }
 
     /// Ends everything.
     pub(super) fn clear(&mut self) {
         self.followed.clear();
+        self.subscriptions.clear();
         self.logging = None;
     }
 
@@ -106,25 +114,35 @@ impl Relays {
         while queue.load().1 > ROOM_BYTES {
             taken.notified().await;
         }
-        let mut all: Vec<BoxFuture<'_, ()>> = Vec::with_capacity(self.followed.len() + 1);
-        for followed in &mut self.followed {
-            all.push(Box::pin(followed.lines.ready()));
+        let Relays {
+            followed,
+            subscriptions,
+            logging,
+            ..
+        } = self;
+        tokio::select! {
+            lines = subscriptions.next(AT_A_TIME) => lines,
+            lines = next_of_logs(followed, logging) => lines,
         }
-        if let Some(logging) = &mut self.logging {
-            all.push(Box::pin(logging.ready()));
-        }
-        if all.is_empty() {
-            return std::future::pending().await;
-        }
-        let ((), index, _) = select_all(all).await;
-        match self.followed.get_mut(index) {
-            Some(followed) => followed.lines.take(),
-            None => self
-                .logging
-                .as_mut()
-                .map(|logging| logging.take(AT_A_TIME))
-                .unwrap_or_default(),
-        }
+    }
+}
+
+async fn next_of_logs(followed: &mut [Followed], logging: &mut Option<Logging>) -> Vec<Line> {
+    let mut all: Vec<BoxFuture<'_, ()>> = Vec::with_capacity(followed.len() + 1);
+    for followed in &mut *followed {
+        all.push(Box::pin(followed.lines.ready()));
+    }
+    if let Some(logging) = &mut *logging {
+        all.push(Box::pin(logging.ready()));
+    }
+    if all.is_empty() {
+        return std::future::pending().await;
+    }
+    let ((), index, _) = select_all(all).await;
+    match (followed.get_mut(index), logging) {
+        (Some(followed), _) => followed.lines.take(),
+        (None, Some(logging)) => logging.take(AT_A_TIME),
+        (None, None) => Vec::new(),
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
         Session,
         ownership::parse,
     },
-    FOLLOWED_MAX, Lines,
+    Lines,
 };
 use crate::{
     audit::{Audit, Filter},
@@ -107,15 +107,12 @@ impl Session {
     /// # Errors
     /// If this connection follows as much as it may.
     pub(in crate::server::session) fn check_followed(&self) -> Result<(), Report> {
-        match self.relays.len() {
-            ..FOLLOWED_MAX => Ok(()),
-            _ => {
-                let text = format!(
-                    "this connection follows {FOLLOWED_MAX} things, which is the most; end one with `_unsubscribe`"
-                );
-                Err(Report::new("IsBusy", text))
-            }
+        let most = self.shared.limits.subscriptions;
+        if self.relays.len() < most {
+            return Ok(());
         }
+        let text = format!("this connection follows {most} things, which is the most; end one with `_unsubscribe`");
+        Err(Report::new("IsBusy", text))
     }
 
     /// Does something that a disk may hold up. Inline there are no threads, and it is done here.
