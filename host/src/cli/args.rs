@@ -12,7 +12,7 @@ use clap_complete::Shell;
 use super::client::{Address, Membership};
 use super::input::duration;
 
-pub(crate) use follow::{Audit, Log, Until};
+pub(crate) use follow::{Audit, Listen, Log, Until, Watch};
 pub(crate) use instrument::{How, Instrument, Test, Try};
 pub(crate) use lock::Lock;
 
@@ -104,12 +104,28 @@ pub(crate) enum Command {
     /// Ctrl-C stops the device.
     #[command(after_help = "Examples:\n  baton call stage home\n  baton call pump dispense '{\"volume\": 2.5}'")]
     Call(Call),
-    /// Follow parameters: their values now, and each change
-    #[command(after_help = "Examples:\n  baton watch 'stage.*'\n  baton watch stage pump.flow --json")]
-    Watch {
-        /// Paths, where * stands for any text and ? for one character
-        #[arg(required = true, value_name = "PATTERN")]
-        patterns: Vec<String>,
+    /// Follow parameters: their values now, and a line for each change
+    ///
+    /// Goes on when the host ends and comes back. Ctrl-C ends it.
+    #[command(
+        after_help = "Examples:\n  baton watch 'stage.*' pump.flow\n  baton watch oven --delta --since 5m\n  baton watch stage --json --count 10 --for 30s"
+    )]
+    Watch(Watch),
+    /// Follow messages of devices, drivers, the host and other clients
+    ///
+    /// What is so now comes first, then all that is sent. Goes on when the host ends and comes back. Ctrl-C ends it.
+    #[command(
+        after_help = "Examples:\n  baton listen '*:*'\n  baton listen stage:limit_hit 'client:*'\n  baton listen 'stage:call' --json --count 1"
+    )]
+    Listen(Listen),
+    /// Send a message as `client:NAME`, your own name, to whoever listens
+    #[command(after_help = "Examples:\n  baton send sample_changed '{\"sample\": 12}'\n  baton send go")]
+    Send {
+        /// What it is called
+        message: String,
+        /// What it carries: JSON, or any text
+        #[arg(allow_hyphen_values = true)]
+        payload: Option<String>,
     },
     /// Wait until a value is what it shall be, or a device is idle
     ///

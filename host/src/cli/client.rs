@@ -29,8 +29,8 @@ use crate::{config::Secret, owner::Identity};
 /// How long a request may take; a SECoP node answers within 10 s, ours within 8 s.
 pub(crate) const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Replies that arrive before anybody waits for them are kept, up to so many.
-const STASH_MAX: usize = 1000;
+/// Replies and messages that arrive before anybody waits for them are kept, up to so many.
+const STASH_MAX: usize = 100_000;
 
 /// A connection to a SECoP node, after the handshake.
 pub(crate) struct Client {
@@ -60,7 +60,7 @@ pub(crate) struct Pending {
 }
 
 /// What a reply may look like for each request.
-const REPLIES: [(&str, &str); 27] = [
+const REPLIES: [(&str, &str); 30] = [
     ("_authenticate", "_authenticated"),
     ("describe", "describing"),
     ("activate", "active"),
@@ -77,7 +77,10 @@ const REPLIES: [(&str, &str); 27] = [
     ("_drivers", "_drivers_are"),
     ("_log", "_log_is"),
     ("_audit", "_audit_is"),
+    ("_subscribe", "_subscribed"),
     ("_unsubscribe", "_unsubscribed"),
+    ("_send", "_sent"),
+    ("_history", "_history_is"),
     ("_join", "_joined"),
     ("_introduce", "_introduced"),
     ("_lock", "_locked"),
@@ -177,6 +180,12 @@ impl Client {
     pub(crate) fn notice(&mut self, action: &str, specifier: &str) -> Option<Message> {
         let said = |message: &Message| message.action == action && message.specifier == specifier;
         let index = self.stash.iter().position(said)?;
+        self.stash.remove(index)
+    }
+
+    /// What the host has said of its own accord with this action, about anything: the oldest.
+    pub(crate) fn event(&mut self, action: &str) -> Option<Message> {
+        let index = self.stash.iter().position(|message| message.action == action)?;
         self.stash.remove(index)
     }
 

@@ -11,6 +11,7 @@ mod get;
 mod instrument;
 mod limits;
 mod list;
+mod listen;
 mod lock;
 mod log;
 mod rights;
@@ -44,7 +45,11 @@ pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> 
         Command::Get(get) => get::run(&mut connect(global)?, get, output),
         Command::Set(set) => set::run(&mut actor(global, "baton set")?, set, output),
         Command::Call(call) => call::run(&mut actor(global, "baton call")?, call, output),
-        Command::Watch { patterns } => watch::run(&mut connect(global)?, patterns, output),
+        Command::Watch(watch) => watch::run(global, watch, output),
+        Command::Listen(listen) => listen::run(global, listen, output),
+        Command::Send { message, payload } => {
+            listen::send(&mut actor(global, "baton send")?, message, payload.as_deref(), output)
+        }
         Command::Wait(args) => wait::run(&mut connect(global)?, args, output),
         Command::Stop { all: true, .. } => stop::all(&mut stopper(global)?, output),
         Command::Stop { devices, .. } => stop::some(&mut stopper(global)?, devices, output),

@@ -6,6 +6,7 @@
 mod answers;
 mod locks;
 mod logs;
+mod messages;
 mod settings;
 
 use std::io::{BufRead, BufReader, Write};
@@ -88,7 +89,13 @@ pub(crate) fn bridge(path: &Path, address: &str) {
     thread::spawn(move || {
         let (mut client, _) = listener.accept().unwrap();
         let (mut from_server, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-        thread::spawn(move || std::io::copy(&mut from_server, &mut to_client));
+        thread::spawn(move || {
+            let copied = std::io::copy(&mut from_server, &mut to_client);
+            // The client is to know that the server has ended; it may have left itself.
+            let _ = to_client.shutdown(std::net::Shutdown::Both);
+            copied
+        });
+        drop(listener);
         std::io::copy(&mut client, &mut server)
     });
 }
@@ -177,6 +184,11 @@ impl Session {
             ("_log" | "_audit", token) => {
                 for (action, data) in logs::answers(action, &data) {
                     self.send(&action, token, data);
+                }
+            }
+            ("_subscribe" | "_send" | "_history", token) => {
+                for (action, token, data) in messages::answers(action, token, &data) {
+                    self.send(&action, &token, data);
                 }
             }
             ("_set_zero" | "_reopen", token) => {

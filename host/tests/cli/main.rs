@@ -2,6 +2,7 @@
 
 mod act;
 mod fake;
+mod follow;
 mod locks;
 mod logs;
 mod settings;

@@ -1,7 +1,5 @@
 //! Commands that look: nothing moves.
 
-use std::io::{BufRead, BufReader};
-
 use expect_test::expect;
 
 use crate::fake;
@@ -255,48 +253,4 @@ fn status_and_drivers_say_how_the_host_is_doing() {
         {"schema":1,"drivers":[{"file":"/lab/drivers/libsim.so","name":"sim","version":"1.0","state":"ok","reason":null,"plugin_api":"0.1.0","rustc":"1.95.0","hash":"00","devices":["motor","pump"],"controllers":["rack"],"warnings":["the folder is writable by its group"]},{"file":"/lab/drivers/notes.txt","name":null,"version":null,"state":"refused","reason":"not a shared library","devices":[],"controllers":[],"warnings":[]}]}
     "#]],
     );
-}
-
-#[test]
-fn watch_shows_values_then_changes_and_says_when_the_host_is_gone() {
-    check(
-        &["watch", "st*.*", "gauge"],
-        expect![[r#"
-        2023-11-14 22:13:20.250 stage.position 0.000 mm
-        2023-11-14 22:13:20.250 stage.status idle
-        2023-11-14 22:13:20.250 stage.target 0.000 mm
-        2023-11-14 22:13:20.250 stage.target_limits (0, 45)
-        2023-11-14 22:13:20.250 stage.velocity 5.0 mm/s
-        2023-11-14 22:13:20.250 gauge.pressure error: no reply within 2 s (CommunicationFailed)
-        2023-11-14 22:13:21.250 gauge.pressure 12.5 Pa
-        2023-11-14 22:13:22.250 gauge.pressure 12.5 Pa (stale)
-        ! error: the host at ADDRESS is gone: it closed the connection
-        [exit 69]
-    "#]],
-    );
-    check(
-        &["watch", "gauge", "--json"],
-        expect![[r#"
-        {"path":"gauge.pressure","value":null,"error":{"class":"CommunicationFailed","text":"no reply within 2 s"},"unit":"Pa","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"error"}
-        {"path":"gauge.pressure","value":12.5,"text":"12.5","unit":"Pa","timestamp":"2023-11-14T22:13:21.250000000Z","quality":"good"}
-        {"path":"gauge.pressure","value":12.5,"text":"12.5","unit":"Pa","timestamp":"2023-11-14T22:13:22.250000000Z","quality":"stale"}
-        {"schema":1,"error":{"class":"ConnectionLost","text":"the host at ADDRESS is gone: it closed the connection"}}
-        ! error: the host at ADDRESS is gone: it closed the connection
-        [exit 69]
-    "#]],
-    );
-}
-
-#[test]
-fn watch_ends_quietly_when_nobody_reads() {
-    let fake = fake::start();
-    let mut child = baton(&fake.address, &["watch", "stage.*", "--json"]).spawn().unwrap();
-    let mut first = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut first)
-        .unwrap();
-    expect![[r#"
-        {"path":"stage.position","value":0.0,"text":"0.000","unit":"mm","timestamp":"2023-11-14T22:13:20.250000000Z","quality":"good"}
-    "#]].assert_eq(&first);
-    expect![[""]].assert_eq(&transcript(child));
 }

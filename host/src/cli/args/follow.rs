@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::Form;
 use crate::cli::input::duration;
 
 /// When to end, and what to do if the host ends first.
@@ -65,6 +66,38 @@ pub(crate) struct Audit {
     /// Go on with what is done from now on, a line each
     #[arg(short, long)]
     pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) until: Until,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Watch {
+    /// Paths, where * stands for any text and ? for one character
+    #[arg(required = true, value_name = "PATTERN")]
+    pub(crate) patterns: Vec<String>,
+    #[command(flatten)]
+    pub(crate) form: Form,
+    /// Say as well how far a value is from the one before, and how much later
+    #[arg(short, long, conflicts_with = "terse")]
+    pub(crate) delta: bool,
+    /// Begin with the readings of the last time, such as "5m", as far as the host keeps them
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) since: Option<f64>,
+    #[command(flatten)]
+    pub(crate) until: Until,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Listen {
+    /// SENDER:MESSAGE, where * stands for any text; SENDER alone for all that it sends
+    #[arg(required = true, value_name = "PATTERN")]
+    pub(crate) patterns: Vec<String>,
+    /// Of what comes faster than it is taken: lose the oldest, or keep only the latest of each name
+    #[arg(long, value_name = "POLICY", default_value = "drop_oldest", value_parser = ["drop_oldest", "latest"])]
+    pub(crate) policy: String,
+    /// Begin with the readings of the last time, such as "5m", as far as the host keeps them
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) since: Option<f64>,
     #[command(flatten)]
     pub(crate) until: Until,
 }

@@ -108,8 +108,9 @@ impl Following<'_> {
         loop {
             self.interrupts.reach(&client);
             let address = client.address().to_string();
-            let outcome = followed.begin(&mut client, &mut self.lines, again);
-            match outcome.and_then(|()| self.listen(&mut client, followed)) {
+            let begun = followed.begin(&mut client, &mut self.lines, again);
+            again |= begun.is_ok();
+            match begun.and_then(|()| self.listen(&mut client, followed)) {
                 Err(Failure::Gone { cause, .. }) if !self.no_reconnect => {
                     let text = format!("the host at {address} is gone: {cause}; waiting until it is back");
                     self.lines.output.note(&text);
@@ -118,7 +119,7 @@ impl Following<'_> {
             }
             let Some(back) = self.reconnect()? else { return Ok(()) };
             self.lines.output.note(&format!("the host at {address} is back"));
-            (client, again) = (back, true);
+            client = back;
         }
     }
 
