@@ -319,6 +319,11 @@ impl Device {
         !self.lock().ways.is_empty()
     }
 
+    /// Whether a motion is on its way: a write of the main parameter, or a long command.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.lock().ways.iter().any(|(way, _)| *way == Way::Motion)
+    }
+
     /// Notes whether the last look at status or main parameter failed; gives what was so before.
     pub(crate) fn failing(&self, now: bool) -> bool {
         std::mem::replace(&mut self.lock().failing, now)

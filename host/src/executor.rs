@@ -41,7 +41,7 @@ use baton_plugin_api::Error;
 
 pub(crate) use abandon::Kill;
 pub use abandon::{Abandoned, LeftBehind};
-pub use call::{Call, WaitError};
+pub use call::{Call, Cancelling, WaitError};
 pub(crate) use call::{CallCore, Label};
 pub(crate) use inline::Turn;
 pub(crate) use instance::Plan;
@@ -74,6 +74,8 @@ pub(crate) struct Executor {
     opening: Mutex<usize>,
     opened: Condvar,
     closing: AtomicBool,
+    /// Whether nobody is waited for any more, although closing is not over.
+    hurried: AtomicBool,
     /// Of the watchdog, and one for each worker with its name.
     threads: Mutex<Vec<Running>>,
     /// Of the watchdog's thread.
@@ -207,6 +209,7 @@ impl Executor {
             opened: Condvar::new(),
             devices: OnceLock::from(devices),
             closing: AtomicBool::new(false),
+            hurried: AtomicBool::new(false),
             threads: Mutex::new(Vec::new()),
             watchdog: OnceLock::new(),
             inline: inline::Inline::default(),
@@ -392,9 +395,17 @@ impl Executor {
         self.closing.load(Ordering::Acquire)
     }
 
+    pub(crate) fn hurry(&self) {
+        self.hurried.store(true, Ordering::Release);
+    }
+
+    fn is_hurried(&self) -> bool {
+        self.hurried.load(Ordering::Acquire)
+    }
+
     /// Closes every device and ends the threads, waiting at most for `limit`. Calls that have not ended by then are
     /// resolved here. Gives the names of workers that are still inside their driver: their threads are left behind.
-    pub(crate) fn close(self: &Arc<Self>, limit: Duration) -> Vec<String> {
+    pub(crate) fn close(self: &Arc<Self>, limit: Duration) -> Vec<StuckWorker> {
         self.closing.store(true, Ordering::Release);
         for device in self.devices().all() {
             // Whatever is inside a driver is asked to end.
@@ -414,8 +425,15 @@ impl Executor {
         }
     }
 
+    /// Waits for a thread to end, at most until then.
+    fn wait_for_end(&self, thread: &JoinHandle<()>, deadline: Instant) {
+        while !thread.is_finished() && Instant::now() < deadline && !self.is_hurried() {
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+    }
+
     /// Waits for the threads to end.
-    fn join(self: &Arc<Self>, limit: Duration) -> Vec<String> {
+    fn join(self: &Arc<Self>, limit: Duration) -> Vec<StuckWorker> {
         let deadline = Instant::now() + limit;
         let threads = std::mem::take(&mut *self.threads());
         let mut hung = Vec::new();
@@ -425,32 +443,33 @@ impl Executor {
                 continue;
             }
             thread.thread().unpark();
-            wait_for_end(&thread, deadline);
+            self.wait_for_end(&thread, deadline);
             if !thread.is_finished() && self.kill_worker(worker.as_deref()) {
-                wait_for_end(&thread, Instant::now() + KILLED_WITHIN);
+                self.wait_for_end(&thread, Instant::now() + KILLED_WITHIN);
             }
             if thread.is_finished() {
                 // A worker catches what panics in it; there is nothing to hand on.
                 let _ = thread.join();
             } else {
-                hung.extend(worker.map(|name| name.to_string()));
+                hung.extend(worker);
             }
         }
-        for worker in self
-            .workers
+        let workers = hung
             .iter()
-            .filter(|worker| hung.contains(&worker.name.to_string()))
-        {
+            .filter_map(|name| self.workers.iter().find(|worker| worker.name == *name));
+        let inside = |worker: &Arc<Worker>| {
             watchdog::give_up(self, worker);
-        }
-        hung
-    }
-}
-
-/// Waits for a thread to end, at most until then.
-fn wait_for_end(thread: &JoinHandle<()>, deadline: Instant) {
-    while !thread.is_finished() && Instant::now() < deadline {
-        std::thread::park_timeout(Duration::from_millis(1));
+            let stuck = worker.inbox.lock().stuck.clone();
+            StuckWorker {
+                worker: worker.name.to_string(),
+                since: stuck
+                    .as_ref()
+                    .map_or_else(|| self.now(), |stuck| stuck.since)
+                    .as_seconds(),
+                inside: stuck.map_or_else(|| "its driver".to_owned(), |stuck| stuck.inside),
+            }
+        };
+        workers.map(inside).collect()
     }
 }
 

@@ -263,6 +263,12 @@ impl Lab {
         }
     }
 
+    /// Has a [`close`](Self::close) that is under way wait for nobody any more: neither for stops that are not answered nor
+    /// for drivers that hang.
+    pub fn hurry(&self) {
+        self.inner.executor.hurry();
+    }
+
     /// Ends the lab: Drivables are stopped unless their config says `keep` (S5), everything is closed, threads end. A
     /// hung driver holds it up for five seconds at most. Says what was stopped, and which workers were left behind.
     ///
@@ -307,8 +313,8 @@ impl Drop for Inner {
 pub struct Closed {
     /// How each Drivable was stopped.
     pub stopped: Vec<StopReport>,
-    /// Workers that were still inside their driver.
-    pub hung: Vec<String>,
+    /// Workers that were still inside their driver, and inside what.
+    pub hung: Vec<StuckWorker>,
 }
 
 /// Real, but for inline execution with nothing but simulated devices (I2).

@@ -6,7 +6,7 @@ use std::{
 };
 
 use baton_host::{
-    config::{Execution, Files, HostConfig, System, render, resolve},
+    config::{Execution, Files, HostConfig, LabConfig, System, render, resolve},
     device::{Reading, format_value},
     dispatcher::{Bounds, Message, Payload, Policy, Queue, Subscription, Taken},
     executor::{Call, WaitError},
@@ -34,19 +34,20 @@ pub fn is_inline() -> bool {
     std::env::var_os("BATON_DISABLE_ASYNC").is_some_and(|value| value == "1")
 }
 
+/// How this run of the tests executes.
+pub fn execution() -> Execution {
+    match is_inline() {
+        true => Execution::Inline,
+        false => Execution::Threaded,
+    }
+}
+
 /// A running lab with these devices: threaded, or inline when the whole run of tests is.
 ///
 /// # Panics
 /// If the config is wrong, with its diagnostics.
 pub fn lab(devices: &str) -> Lab {
-    lab_in(
-        if is_inline() {
-            Execution::Inline
-        } else {
-            Execution::Threaded
-        },
-        devices,
-    )
+    lab_in(execution(), devices)
 }
 
 /// A running lab with these devices.
@@ -62,11 +63,7 @@ pub fn lab_in(execution: Execution, devices: &str) -> Lab {
 /// # Panics
 /// If the config is wrong, with its diagnostics.
 pub fn lab_with_host(devices: &str, adjust: impl FnOnce(&mut HostConfig)) -> Lab {
-    let execution = match is_inline() {
-        true => Execution::Inline,
-        false => Execution::Threaded,
-    };
-    open_lab(drivers(), execution, devices, adjust)
+    lab_with(drivers(), execution(), devices, |config| adjust(&mut config.host))
 }
 
 /// A running lab with these devices of drivers that are loaded already.
@@ -74,10 +71,14 @@ pub fn lab_with_host(devices: &str, adjust: impl FnOnce(&mut HostConfig)) -> Lab
 /// # Panics
 /// If the config is wrong, with its diagnostics.
 pub fn lab_of(drivers: Drivers, execution: Execution, devices: &str) -> Lab {
-    open_lab(drivers, execution, devices, |_| {})
+    lab_with(drivers, execution, devices, |_| {})
 }
 
-fn open_lab(drivers: Drivers, execution: Execution, devices: &str, adjust: impl FnOnce(&mut HostConfig)) -> Lab {
+/// The same, of a config that was changed after it had been resolved: to what no file could say.
+///
+/// # Panics
+/// If the config is wrong, with its diagnostics.
+pub fn lab_with(drivers: Drivers, execution: Execution, devices: &str, change: impl FnOnce(&mut LabConfig)) -> Lab {
     let text = format!("[lab]\nname = \"test\"\n[host]\nlisten = \"127.0.0.1:0\"\n{devices}");
     let files = Files::from_sources(".", [Source::new("lab.toml", text)]);
     let resolution = resolve(&files, &drivers, &System, None);
@@ -86,7 +87,7 @@ fn open_lab(drivers: Drivers, execution: Execution, devices: &str, adjust: impl 
         None => panic!("{}", render::text(&resolution.diagnostics, false)),
     };
     config.host.execution = execution;
-    adjust(&mut config.host);
+    change(&mut config);
     let lab = Lab::open(config, drivers).expect("the lab opens");
     assert!(lab.wait_ready(WATCHDOG), "the devices were tried");
     lab

@@ -113,6 +113,36 @@ fn in_the_stopper() {
 }
 
 #[test]
+fn in_listening_the_device_is_opened_again_each_time() {
+    let lab = with_bomb("listen");
+    let me = lab.owner("test");
+    let mut follower = Follower::new(&lab, &["bomb"]);
+    let mut at = 0;
+    for _ in 0..2 {
+        at = follower.until_after(
+            at,
+            "bomb is Error: not connected: listen panicked: the bomb went off in Listen",
+        );
+        others_go_on(&me);
+        // It comes back, and answers.
+        at = follower.until_after(at, "bomb.level 0");
+    }
+    assert!(lab.device("bomb").unwrap().counters().opened >= 2);
+}
+
+#[test]
+fn in_estimating_the_device_is_opened_again_and_its_write_fails() {
+    let lab = with_bomb("estimate");
+    let me = lab.owner("test");
+    let failed = failure(me.set("bomb", 1.0));
+    assert!(failed.to_string().contains("the bomb went off in Estimate"), "{failed}");
+    others_go_on(&me);
+    let mut follower = Follower::new(&lab, &["bomb"]);
+    follower.until("bomb.level 0");
+    assert_eq!(done(me.call("bomb.poke", ())).value, Value::Text("ouch".into()));
+}
+
+#[test]
 fn in_drop() {
     let lab = with_bomb("drop");
     let me = lab.owner("test");

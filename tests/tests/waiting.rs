@@ -220,7 +220,7 @@ fn d2_what_is_waited_for_is_read_although_nobody_polls_it_and_no_longer() {
     let before = calls();
     let wait = me.wait_for("stage.velocity", Condition::is("50 mm/s")).unwrap();
     match wait.wait(seconds(2.0)) {
-        Err(WaitError::StillRunning(wait)) => wait.cancel(),
+        Err(WaitError::StillRunning(wait)) => drop(wait.cancel()),
         other => panic!("{other:?}"),
     }
     let passed = lab.clock().now().since(started).as_secs_f64();
@@ -338,6 +338,6 @@ fn a_thousand_wait_for_one_parameter() {
     assert!((reached(last).value.as_f64().unwrap() - 10.0).abs() < 0.1);
     let (passed, other): (Vec<_>, Vec<_>) = calls.into_iter().map(Result::unwrap).partition(Call::is_resolved);
     assert!(!passed.is_empty());
-    other.iter().for_each(Call::cancel);
+    other.iter().for_each(|call| drop(call.cancel()));
     assert_eq!(number(me.get("stage")), 10.0);
 }

@@ -2,6 +2,8 @@
 
 #[path = "wire/client.rs"]
 mod client;
+#[path = "wire/deadlines.rs"]
+mod deadlines;
 #[path = "wire/device.rs"]
 mod device;
 #[path = "wire/faces.rs"]

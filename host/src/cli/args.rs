@@ -4,7 +4,7 @@ mod follow;
 mod instrument;
 mod lock;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -94,14 +94,14 @@ pub(crate) enum Command {
     Get(Get),
     /// Set a parameter, and wait until the readback has arrived there
     ///
-    /// Ctrl-C stops the device.
+    /// Ctrl-C stops the device; again, it and all that it moves, each by itself; a third time leaves at once.
     #[command(
         after_help = "Examples:\n  baton set stage.position \"2 mm\"\n  baton set stage 2 mm -w 30\n  baton set shutter open --no-wait"
     )]
     Set(Set),
     /// Run a command of a device, and wait until it is done
     ///
-    /// Ctrl-C stops the device.
+    /// Ctrl-C stops the device; again, it and all that it moves, each by itself; a third time leaves at once.
     #[command(after_help = "Examples:\n  baton call stage home\n  baton call pump dispense '{\"volume\": 2.5}'")]
     Call(Call),
     /// Follow parameters: their values now, and a line for each change
@@ -220,10 +220,16 @@ pub(crate) enum Command {
         value: String,
     },
     /// Close a device and open it again: the way out where there is no other
-    #[command(after_help = "Example: baton reopen stage")]
+    ///
+    /// A driver that does not come back from a call can be left behind: its thread and what it has open stay, and are
+    /// never used again. There may be 16 of these until the host is restarted. A driver in a process of its own is killed.
+    #[command(after_help = "Examples:\n  baton reopen stage\n  baton reopen --abandon stage")]
     Reopen {
         /// The device
         device: String,
+        /// If its driver does not come back, leave that behind, with all devices of its controller
+        #[arg(long)]
+        abandon: bool,
     },
     /// Show how the host is doing
     #[command(after_help = "Example: baton status")]
@@ -458,7 +464,15 @@ pub(crate) struct Patience {
     /// Return as soon as the device has taken it
     #[arg(long, conflicts_with = "timeout")]
     pub(crate) no_wait: bool,
-    /// Give up waiting after so many seconds (exit code 75); the device goes on
+    /// It may take so many seconds, whatever config and driver say; what has not ended then is stopped (exit code 75)
     #[arg(short = 'w', long = "timeout", value_name = "SECONDS", value_parser = duration)]
-    pub(crate) timeout: Option<f64>,
+    timeout: Option<f64>,
+}
+
+impl Patience {
+    /// How long it may take, if the user says that.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        let timeout = self.timeout.map(Duration::try_from_secs_f64)?;
+        Some(timeout.unwrap_or(Duration::MAX))
+    }
 }

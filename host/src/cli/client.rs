@@ -60,7 +60,7 @@ pub(crate) struct Pending {
 }
 
 /// What a reply may look like for each request.
-const REPLIES: [(&str, &str); 30] = [
+const REPLIES: &[(&str, &str)] = &[
     ("_authenticate", "_authenticated"),
     ("describe", "describing"),
     ("activate", "active"),
@@ -72,6 +72,8 @@ const REPLIES: [(&str, &str); 30] = [
     ("_wait_for", "_reached"),
     ("_cancel", "_cancelled"),
     ("_stop_all", "_stopped"),
+    ("_stop", "_stopped"),
+    ("_timeout", "_timeout_is"),
     ("_status", "_status_is"),
     ("_device", "_device_is"),
     ("_drivers", "_drivers_are"),

@@ -78,7 +78,9 @@ pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> 
         Command::Snapshot { command } => snapshot::run(global, command, output),
         Command::Limits(limits) => limits::run(&mut actor(global, "baton limits")?, limits, output),
         Command::Zero { path, value } => zero::run(&mut actor(global, "baton zero")?, path, value, output),
-        Command::Reopen { device } => zero::reopen(&mut actor(global, "baton reopen")?, device, output),
+        Command::Reopen { device, abandon } => {
+            zero::reopen(&mut actor(global, "baton reopen")?, device, *abandon, output)
+        }
         Command::Status => status::run(&mut connect(global)?, output),
         Command::Log(log) => log::run(global, log, output),
         Command::Audit(audit) => audit::run(global, audit, output),

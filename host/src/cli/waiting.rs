@@ -1,6 +1,8 @@
 //! Waiting for what a request began: the resolution of a call, or, on nodes that know no calls, the end of busy.
 //!
-//! Ctrl-C while waiting stops the device; a second Ctrl-C gives up on that too.
+//! Ctrl-C while waiting stops the device, and each further one does more.
+
+mod ladder;
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +13,8 @@ use super::failure::{Failure, Unfinished};
 use super::output::Output;
 use super::readings::Status;
 
-/// How long a stopped device may take to come to rest before we say that it has not.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// So much longer than the limit that we gave it the host may take to say that it is over.
+const SLACK: Duration = Duration::from_secs(15);
 
 /// How a call ended.
 #[derive(Clone, Debug)]
@@ -33,6 +35,20 @@ pub(crate) struct Waiting<'a> {
     pub(crate) path: String,
     pub(crate) deadline: Option<Instant>,
     pub(crate) output: Output,
+    /// The number of the call, once the host has said it.
+    pub(crate) call: Option<Json>,
+}
+
+/// Lets the host end what is asked for from now on after so long, and gives the time after which we no longer wait for
+/// that. A node that is no host of ours ends nothing: there it is we who stop waiting.
+pub(crate) fn limit(client: &mut Client, timeout: Option<Duration>, is_ours: bool) -> Result<Option<Instant>, Failure> {
+    let Some(timeout) = timeout else { return Ok(None) };
+    let now = Instant::now();
+    if is_ours {
+        client.custom("_timeout", json!({ "seconds": timeout.as_secs_f64() }))?;
+        return Ok(Some(now + timeout + SLACK));
+    }
+    Ok(Some(now + timeout))
 }
 
 impl Waiting<'_> {
@@ -45,10 +61,12 @@ impl Waiting<'_> {
             Err(Failure::Remote { error, .. }) if still_running(&error).is_some() => {
                 json!([null, { "_call": still_running(&error) }])
             }
-            Err(failure) => return Err(self.ended_early(failure)),
+            Err(failure) => return Err(self.ended_early(failure, Some(request))),
             Ok(data) => data,
         };
-        Ok(Reading::parse(&data))
+        let taken = Reading::parse(&data);
+        self.call.clone_from(&taken.call);
+        Ok(taken)
     }
 
     /// Waits until what `taken` began has ended; what to do if it is not waited for to the end, `ended_early` knows.
@@ -92,9 +110,10 @@ impl Waiting<'_> {
     }
 
     /// What becomes of a wait that did not see the end: Ctrl-C stops the device, a deadline lets it go on.
-    pub(crate) fn ended_early(&mut self, failure: Failure) -> Failure {
+    /// `unanswered` is the request itself, if it has not been answered yet.
+    pub(crate) fn ended_early(&mut self, failure: Failure, unanswered: Option<&Pending>) -> Failure {
         match failure {
-            Failure::Interrupted(_) => self.stop(),
+            Failure::Interrupted(_) => self.interrupted(unanswered),
             Failure::Timeout(_) => Failure::Timeout(format!(
                 "{}: not done in time; it goes on, stop it with: baton stop {}",
                 self.path, self.device.name
@@ -105,47 +124,6 @@ impl Waiting<'_> {
             },
             other => other,
         }
-    }
-
-    fn stop(&mut self) -> Failure {
-        let name = &self.device.name;
-        if !self.device.has_stop() {
-            return Failure::Interrupted(format!("interrupted; {name} cannot be stopped and goes on"));
-        }
-        self.output.note(&format!("stopping {name}"));
-        match self.stop_and_rest() {
-            Ok(Some(place)) => Failure::Interrupted(format!("interrupted; {name} stopped at {place}")),
-            Ok(None) => Failure::Interrupted(format!("interrupted; {name} stopped")),
-            Err(Failure::Interrupted(_)) => Failure::Interrupted(format!(
-                "interrupted again; {name} was told to stop, but has not said that it did"
-            )),
-            Err(Failure::Timeout(_)) => Failure::Interrupted(format!(
-                "interrupted; {name} was told to stop, but is still busy after {} s",
-                STOP_TIMEOUT.as_secs()
-            )),
-            Err(failure) => {
-                self.output.error(&format!("{name} may still be on its way: {failure}"));
-                Failure::Interrupted(format!("interrupted; {name} was told to stop"))
-            }
-        }
-    }
-
-    /// Stops the device and returns where it came to rest.
-    fn stop_and_rest(&mut self) -> Result<Option<String>, Failure> {
-        let deadline = Some(Instant::now() + STOP_TIMEOUT);
-        let request = self
-            .client
-            .send("do", &self.device.on("stop"), Json::Null, &self.device.name)?;
-        self.client.reply(&request, deadline, &mut |_| {})?;
-        self.rested(deadline, &mut |_| {})?;
-        let Some(main) = self.device.main() else {
-            return Ok(None);
-        };
-        let request = self
-            .client
-            .send("read", &self.device.on(&main.wire), Json::Null, &self.device.name)?;
-        let reading = Reading::parse(&self.client.reply(&request, deadline, &mut |_| {})?);
-        Ok(Some(super::readings::with_unit(main, &reading.value)))
     }
 }
 

@@ -171,7 +171,7 @@ impl Worker {
     }
 
     /// Whether its thread is inside its driver, as far as anybody knows.
-    fn is_inside(&self) -> bool {
+    pub(super) fn is_inside(&self) -> bool {
         let state = self.inbox.lock();
         state.stuck.is_some() || state.running.is_some()
     }

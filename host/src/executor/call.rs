@@ -12,6 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use baton_plugin_api::ErrorKind;
+
 use crate::{
     arbiter::Permit,
     audit::Asked,
@@ -94,10 +96,36 @@ struct State<T> {
     permit: Option<Permit>,
 }
 
+/// What cancelling a call came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cancelling {
+    /// Nothing: it had been resolved before.
+    Over,
+    /// It has ended: it had not begun, or nothing was moved by it.
+    Ended,
+    /// Its device is being stopped, or its driver was told; it ends when that is done.
+    Stopping,
+    /// Its driver is inside of it, and there is no way to interrupt that. It ends when the driver returns, or has overrun
+    /// its limit. The text says so, and what can be done.
+    CannotInterrupt(String),
+}
+
+impl Cancelling {
+    /// In a word or three, for programs: `over`, `ended`, `stopping`, `cannot be interrupted`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Cancelling::Over => "over",
+            Cancelling::Ended => "ended",
+            Cancelling::Stopping => "stopping",
+            Cancelling::CannotInterrupt(_) => "cannot be interrupted",
+        }
+    }
+}
+
 /// Does what cancelling a call takes besides raising its flag.
 pub(crate) trait Canceller<T>: Send + Sync {
     /// `call` was cancelled and is not resolved.
-    fn cancel(&self, call: &Arc<CallCore<T>>);
+    fn cancel(&self, call: &Arc<CallCore<T>>) -> Cancelling;
 
     /// Inline, of a [driven](Call::driven) call: runs the lab until it is resolved, or `timeout` of the lab's time is
     /// over. `false` if somebody else runs it.
@@ -274,17 +302,26 @@ impl<T: Clone> Call<T> {
 
     /// Cancels it: what the driver does is asked to end, a motion is stopped. The call then ends as
     /// [`Failure::Cancelled`], never as a value; if it is resolved already, nothing happens.
-    pub fn cancel(&self) {
+    ///
+    /// What it comes to is said at once; it is worth a look where a person waits, because not every driver can be
+    /// interrupted.
+    pub fn cancel(&self) -> Cancelling {
         let canceller = {
-            let mut state = self.core.lock();
+            let state = self.core.lock();
             if state.outcome.is_some() {
-                return;
+                return Cancelling::Over;
             }
             self.core.cancelled.store(true, Ordering::Relaxed);
-            state.canceller.take()
+            state.canceller.clone()
         };
-        if let Some(canceller) = canceller {
-            canceller.cancel(&self.core);
+        match canceller {
+            Some(canceller) => canceller.cancel(&self.core),
+            None => {
+                let what = &self.core.label.device;
+                Cancelling::CannotInterrupt(format!(
+                    "{what} cannot be interrupted; what it returns is not a value any more"
+                ))
+            }
         }
     }
 }
@@ -433,7 +470,7 @@ impl<T> CallCore<T> {
         state.taken = true;
         state.resolved = Some(now);
         let outcome = state.outcome.insert(match outcome {
-            Ok(_) if self.is_cancelled() => Err(Failure::Cancelled {
+            outcome if self.is_cancelled() && is_nothing_but_an_end(&outcome) => Err(Failure::Cancelled {
                 path: self.label.path(),
             }),
             outcome => outcome,
@@ -463,6 +500,15 @@ impl<T> CallCore<T> {
             self.changed.notify_all();
         }
         wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Whether an outcome says no more than that the call is over, one way or the other, to somebody who has cancelled it.
+fn is_nothing_but_an_end<T>(outcome: &Result<T, Failure>) -> bool {
+    match outcome {
+        Ok(_) | Err(Failure::Timeout { .. } | Failure::Stopped { .. }) => true,
+        Err(Failure::Driver { error, .. }) => error.kind() == ErrorKind::Cancelled,
+        Err(_) => false,
     }
 }
 

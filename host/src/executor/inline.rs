@@ -12,7 +12,7 @@ use std::{
 use baton_plugin_api::{Error, ErrorKind};
 
 use super::{Call, Executor, Worker, body::Step};
-use crate::{clock::Time, config::Execution, failure::Failure};
+use crate::{clock::Time, config::Execution, failure::Failure, lab::StuckWorker};
 
 /// What inline execution keeps besides the workers.
 #[derive(Debug, Default)]
@@ -296,14 +296,18 @@ impl Executor {
     }
 
     /// Closes the bodies.
-    pub(super) fn end_inline(&self) -> Vec<String> {
+    pub(super) fn end_inline(&self) -> Vec<StuckWorker> {
         let _run = self.inline.run();
         let mut entered = Vec::new();
         for worker in &self.workers {
             let body = worker.body().take();
             match body {
                 Some(body) => body.end(),
-                None => entered.push(worker.name.to_string()),
+                None => entered.push(StuckWorker {
+                    worker: worker.name.to_string(),
+                    since: self.now().as_seconds(),
+                    inside: "its driver".to_owned(),
+                }),
             }
         }
         entered

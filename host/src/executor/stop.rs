@@ -6,7 +6,7 @@ use baton_plugin_api::{Error, ErrorKind, Value};
 use serde::Serialize;
 
 use super::{
-    Call, CallCore, Executor, Label,
+    Call, CallCore, Cancelling, Executor, Label,
     body::STOP_LIMIT,
     call::Canceller,
     inbox::{Action, Job},
@@ -19,6 +19,9 @@ use crate::{
     failure::{Failure, Refusal},
     owner::OwnerId,
 };
+
+/// Whoever waits for stops looks so often whether the host is in a hurry.
+const A_LOOK: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// How a device was stopped.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -155,7 +158,7 @@ impl Executor {
 
     /// What cancelling does to a call that is not resolved (C4): a queued one is taken out, what moves is stopped, and a
     /// read is asked to end.
-    fn cancel(self: &Arc<Self>, device: &Arc<Device>, call: &Arc<CallCore<Reading>>) {
+    fn cancel(self: &Arc<Self>, device: &Arc<Device>, call: &Arc<CallCore<Reading>>) -> Cancelling {
         let queued = device.worker().inbox.remove(|job| Arc::ptr_eq(&job.call, call));
         if !queued.is_empty() {
             self.give_up(
@@ -165,14 +168,47 @@ impl Executor {
                     path: call.label.path(),
                 },
             );
-            return;
+            return Cancelling::Ended;
         }
-        if device.change(|change| change.way_of(call)) != Some(Way::Motion) {
-            // Nothing moves: what runs is told by its context, what waits for its readback sees it at the next look.
-            return;
+        let is_inside = self.is_inside_of(device, call);
+        let way = device.change(|change| change.way_of(call));
+        let Some(way) = way else {
+            // A read moves nothing, and keeps nobody from anything. What it reads is recorded, if it does.
+            let path = call.label.path();
+            self.resolve(call, Err(Failure::Cancelled { path }));
+            return Cancelling::Ended;
+        };
+        // Another motion of the device is not stopped because of a parameter that was written meanwhile.
+        let stops = way == Way::Motion || is_inside && !device.is_moving();
+        let stopper = device.worker().stopper(device.slot());
+        if stops && (way == Way::Motion || stopper.is_some()) {
+            self.submit_stop(device, &Caller::new(call.owner.clone()));
         }
-        let caller = Caller::new(call.owner.clone());
-        self.submit_stop(device, &caller);
+        match is_inside && !(stops && stopper.is_some()) {
+            true => Cancelling::CannotInterrupt(self.uninterruptible(device, call)),
+            // What waits for its readback sees it at the next look.
+            false => Cancelling::Stopping,
+        }
+    }
+
+    fn is_inside_of(&self, device: &Device, call: &Arc<CallCore<Reading>>) -> bool {
+        let state = device.worker().inbox.lock();
+        let running = state.running.as_ref().and_then(|running| running.call());
+        running.is_some_and(|running| Arc::ptr_eq(running, call))
+    }
+
+    /// That the driver is inside of a call and has nothing to stop it by; it may still look by itself whether it shall.
+    fn uninterruptible(&self, device: &Device, call: &CallCore<Reading>) -> String {
+        let name = device.name();
+        let follows = match device.has_stop() {
+            true => "the stop follows as soon as it returns",
+            false => "and it has no stop either",
+        };
+        format!(
+            "{name}: its driver is inside the {} and has nothing to interrupt that by; {follows}. If it does not return: \
+             baton reopen --abandon {name}",
+            call.label
+        )
     }
 
     /// Ends a call that never began.
@@ -182,14 +218,38 @@ impl Executor {
         self.resolve(call, outcome);
     }
 
+    /// Stops a device and all that it reaches, each by itself: past whatever it is that its own chain waits for. A driver
+    /// that is then still inside a call, and runs in a process of its own, is killed. Blocks for two seconds at most.
+    pub(crate) fn begin_hard_stop(self: &Arc<Self>, device: &Arc<Device>, caller: &Caller) -> Vec<(Arc<Device>, Call)> {
+        let below = self.epochs_below(device);
+        let below = below
+            .iter()
+            .flat_map(|below| below.iter())
+            .map(|(member, _)| Arc::clone(member));
+        let devices: Vec<_> = std::iter::once(Arc::clone(device)).chain(below).collect();
+        self.begin_stop_all(&devices, caller)
+    }
+
+    /// Kills the process of a driver that has not answered a stop; `false` if it has none.
+    pub(crate) fn kill_if_inside(&self, device: &Device) -> bool {
+        let worker = device.worker();
+        let kill = worker.kill().filter(|_| worker.is_inside());
+        kill.inspect(|kill| kill.kill()).is_some()
+    }
+
     /// Stops every device: all epochs are raised before any driver is told; then all at once, each with its own two
     /// seconds (S1, S2). Blocks until all have answered or their time is over.
     pub(crate) fn stop_all(self: &Arc<Self>, devices: &[Arc<Device>], caller: &Caller) -> Vec<StopReport> {
         let calls = self.begin_stop_all(devices, caller);
         let started = std::time::Instant::now();
         let wait = |(device, call): (Arc<Device>, Call)| {
-            let rest = STOP_LIMIT.saturating_sub(started.elapsed());
-            let outcome = call.core().wait(Some(rest));
+            let outcome = loop {
+                let rest = STOP_LIMIT.saturating_sub(started.elapsed());
+                let outcome = call.core().wait(Some(rest.min(A_LOOK)));
+                if outcome.is_some() || rest.is_zero() || self.is_hurried() {
+                    break outcome;
+                }
+            };
             self.report(&device, &call, outcome)
         };
         calls.into_iter().map(wait).collect()
@@ -241,12 +301,14 @@ impl Executor {
 }
 
 impl Canceller<Reading> for Device {
-    fn cancel(&self, call: &Arc<CallCore<Reading>>) {
+    fn cancel(&self, call: &Arc<CallCore<Reading>>) -> Cancelling {
         let executor = self.worker().executor.get().and_then(Weak::upgrade);
-        if let Some(executor) = executor
-            && let Ok(device) = executor.devices().device(self.name())
-        {
-            executor.cancel(device, call);
+        match executor {
+            Some(executor) => match executor.devices().device(self.name()) {
+                Ok(device) => executor.cancel(device, call),
+                Err(_) => Cancelling::Over,
+            },
+            None => Cancelling::Over,
         }
     }
 }

@@ -110,7 +110,7 @@ impl Executor {
     pub(crate) fn submit_status(self: &Arc<Self>, device: &Arc<Device>, caller: &Caller) -> Result<Call, Refusal> {
         let call = self.call(device, &"status".into(), "read", caller);
         let up = matches!(device.connection(), Connection::Up { .. });
-        let inside = self.is_inside(device);
+        let inside = self.is_inside(device) || device.is_stuck();
         if !up || inside || !device.config().table.status {
             let status = match device.status().0 {
                 status if inside && up && !status.is_error() => Status::busy(status.text),

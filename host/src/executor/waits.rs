@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Call, CallCore, Caller, Executor, Label, Worker, call::Canceller, inline::Turn};
+use super::{Call, CallCore, Caller, Cancelling, Executor, Label, Worker, call::Canceller, inline::Turn};
 use crate::{
     clock::Time,
     condition::Condition,
@@ -277,15 +277,17 @@ impl Worker {
 }
 
 impl Canceller<Reading> for Wait {
-    fn cancel(&self, call: &Arc<CallCore<Reading>>) {
+    fn cancel(&self, call: &Arc<CallCore<Reading>>) -> Cancelling {
         let Some(executor) = self.device().and_then(|device| device.worker().executor()) else {
-            return;
+            return Cancelling::Over;
         };
-        if self.end_now() {
-            executor.release(self);
-            let path = self.path();
-            call.resolve(Err(Failure::Cancelled { path }), executor.now());
+        if !self.end_now() {
+            return Cancelling::Over;
         }
+        executor.release(self);
+        let path = self.path();
+        call.resolve(Err(Failure::Cancelled { path }), executor.now());
+        Cancelling::Ended
     }
 
     fn drive(&self, call: &CallCore<Reading>, timeout: Duration) -> bool {

@@ -90,6 +90,11 @@ impl Owner {
         }
     }
 
+    /// As [`limited_to`](Self::limited_to), if there is a limit.
+    pub(crate) fn with_limit(&self, limit: Option<Duration>) -> Owner {
+        Owner { limit, ..self.clone() }
+    }
+
     fn caller(&self) -> Caller {
         let first = self.patience.into_iter().chain(self.limit).min();
         let deadline = first.map(|patience| self.lab.clock().now() + patience);
@@ -299,6 +304,22 @@ impl Owner {
     pub fn stop(&self, device: &str) -> Result<Call, Refusal> {
         let device = self.lab.device(split_path(device).0)?;
         Ok(self.lab.executor().submit_stop(device, &self.caller()))
+    }
+
+    /// Stops a device and all that it reaches, each by itself, for when a stop of the device has not helped. All that is
+    /// on its way there ends before any driver is told. The calls resolve one by one.
+    ///
+    /// # Errors
+    /// `NoSuchDevice`.
+    pub fn begin_hard_stop(&self, device: &str) -> Result<Vec<(Arc<Device>, Call)>, Refusal> {
+        let device = self.lab.device(split_path(device).0)?;
+        Ok(self.lab.executor().begin_hard_stop(device, &self.caller()))
+    }
+
+    /// Kills the process that the driver of a device runs in, if it has one and is inside a call: what a stop could not
+    /// end. `false` if there was nothing to kill.
+    pub fn kill_if_inside(&self, device: &Device) -> bool {
+        self.lab.executor().kill_if_inside(device)
     }
 
     /// Stops every device, in parallel; blocks until all have answered, two seconds at most.

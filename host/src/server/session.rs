@@ -79,6 +79,8 @@ pub(super) struct Session {
     /// What is told when no answer of a request of ours is owed (W4).
     notices: Notices,
     calls: Calls,
+    /// How long each request of this connection may take from now on.
+    limit: Option<Duration>,
     locks: Grants,
     /// What it follows, told when nothing else is owed.
     relays: Relays,
@@ -113,6 +115,7 @@ impl Session {
             relays: Relays::default(),
             taken: Arc::default(),
             calls: Calls::default(),
+            limit: None,
             locks: Grants::default(),
             subscriptions: HashMap::new(),
             overdone: None,
@@ -224,6 +227,8 @@ impl Session {
             "_wait" => self.wait_for_call(request),
             "_wait_for" => self.wait_for_value(request),
             "_cancel" => self.cancel_call(request),
+            "_timeout" => self.set_limit(request),
+            "_stop" => self.stop_hard(request),
             "_stop_all" => self.stop_all(request),
             "_set_zero" => self.set_zero(request),
             "_reopen" => self.reopen(request),
@@ -319,5 +324,5 @@ fn is_urgent(request: &Request<'_>) -> bool {
         && crate::device::split_path(request.specifier)
             .1
             .eq_ignore_ascii_case("stop");
-    stops || matches!(request.action, "ping" | "_stop_all" | "_cancel" | "_unlock")
+    stops || matches!(request.action, "ping" | "_stop" | "_stop_all" | "_cancel" | "_unlock")
 }

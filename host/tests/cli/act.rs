@@ -154,14 +154,62 @@ fn a_lock_of_another_has_an_exit_code_of_its_own() {
 }
 
 #[test]
-fn the_end_of_patience_is_75_and_the_device_goes_on() {
+fn s3_the_limit_of_a_request_is_the_hosts_to_keep_and_ends_as_75() {
     check(
         &["set", "stage", "40", "-w", "0.2"],
         expect![[r#"
-        ! error: stage.position: not done in time; it goes on, stop it with: baton stop stage
+        ! error: stage.position: the write has not ended 200 ms after it began; its limit is 200 ms, set by the request (TimeoutError)
         [exit 75]
     "#]],
     );
+    // A node that knows no limits goes on.
+    let foreign = fake::start_foreign();
+    check_at(
+        &foreign.address,
+        &["set", "stage", "40", "-w", "0.2"],
+        expect![[r#"
+            ! error: stage.value: not done in time; it goes on, stop it with: baton stop stage
+            [exit 75]
+        "#]],
+    );
+}
+
+#[test]
+fn s2_ctrl_c_twice_stops_harder_and_says_what_did_not_stop() {
+    let fake = fake::start();
+    let child = baton(&fake.address, &["set", "stage", "41"]).spawn().unwrap();
+    // It moves, then it has been told to stop and says nothing.
+    for _ in 0..2 {
+        fake.stuck.recv().unwrap();
+        interrupt(&child);
+    }
+    expect![[r#"
+        ! stopping stage, which may take 10 s (Ctrl-C again: stop harder)
+        ! error: stage: its driver is inside the write
+        ! stopping stage and all that it moves, each by itself, which may take 4 s (Ctrl-C again: leave at once)
+        ! error: stage: no answer
+        !   pump: stopped
+        ! error: interrupted twice; stage may still be on its way; look with: baton list; if its driver hangs: baton reopen --abandon stage
+        [exit 130]
+    "#]]
+    .assert_eq(&transcript(child));
+}
+
+#[test]
+fn s2_ctrl_c_three_times_leaves_at_once() {
+    let fake = fake::start();
+    let child = baton(&fake.address, &["set", "stage", "42"]).spawn().unwrap();
+    for _ in 0..3 {
+        fake.stuck.recv().unwrap();
+        interrupt(&child);
+    }
+    expect![[r#"
+        ! stopping stage, which may take 10 s (Ctrl-C again: stop harder)
+        ! error: stage: its driver is inside the write
+        ! stopping stage and all that it moves, each by itself, which may take 4 s (Ctrl-C again: leave at once)
+        ! error: left at once; stage was told to stop, and nobody knows whether it did; look with: baton list; if its driver hangs: baton reopen --abandon stage
+        [exit 130]
+    "#]].assert_eq(&transcript(child));
 }
 
 #[test]
@@ -171,7 +219,7 @@ fn ctrl_c_stops_the_device_and_says_where() {
     fake.stuck.recv().unwrap();
     interrupt(&child);
     expect![[r#"
-        ! stopping stage
+        ! stopping stage, which may take 10 s (Ctrl-C again: stop harder)
         ! error: interrupted; stage stopped at 10.000 mm
         [exit 130]
     "#]]

@@ -49,6 +49,9 @@ struct State {
     resolved: Option<Json>,
     /// Token of a `_wait` that came before.
     waiting: Option<String>,
+    /// Whether a request said how long it may take: that is over at once.
+    limited: bool,
+    target: f64,
 }
 
 /// Starts a server that speaks SECoP with our extensions.
@@ -153,6 +156,12 @@ impl Session {
             ("change", "stage:_velocity") => self.send("changed", on, self.taken(data)),
             ("do", "stage:_home") => self.begin(on, 0.0),
             ("do", "stage:stop") => self.stop(on),
+            ("_cancel", token) => self.cancel(token),
+            ("_stop", token) => self.stop_hard(token),
+            ("_timeout", token) => {
+                self.state.lock().unwrap().limited = data["seconds"] == json!(0.2);
+                self.send("_timeout_is", token, data);
+            }
             ("do", "pump:_dispense") if data["volume"] == 9 => {
                 self.send(
                     "error_do",
@@ -299,6 +308,7 @@ impl Session {
         }
         let start = self.state.lock().unwrap().position;
         self.state.lock().unwrap().busy = true;
+        self.state.lock().unwrap().target = target;
         self.send("update", "stage:status", qualified(json!([300, "moving"])));
         let (action, value) = if on.ends_with("target") {
             ("changed", json!(target))
@@ -322,6 +332,9 @@ impl Session {
         if target == 13.0 {
             let text = "stage.position: the readback is 10.000 mm, 3.000 mm short of 13.000 mm (tolerance 0.010 mm)";
             self.resolve("failed", Some(json!(["HardwareError", text, {}])));
+        } else if target > 10.0 && self.state.lock().unwrap().limited {
+            let text = "stage.position: the write has not ended 200 ms after it began; its limit is 200 ms, set by the request";
+            self.resolve("timeout", Some(json!(["TimeoutError", text, {}])));
         } else if target > 10.0 {
             self.stuck.send(()).unwrap();
         } else {
@@ -329,7 +342,31 @@ impl Session {
         }
     }
 
+    /// What goes to 41 mm and beyond cannot be interrupted.
+    fn cancel(&self, token: &str) {
+        let data = match self.state.lock().unwrap().target {
+            41.0.. => {
+                json!({ "call": 3, "how": "cannot be interrupted", "text": "stage: its driver is inside the write" })
+            }
+            _ => json!({ "call": 3, "how": "stopping", "text": null }),
+        };
+        self.send("_cancelled", token, data);
+    }
+
+    /// What goes to 42 mm does not hear of anything any more.
+    fn stop_hard(&self, token: &str) {
+        if self.state.lock().unwrap().target == 42.0 {
+            return self.stuck.send(()).unwrap();
+        }
+        let row = |device: &str, outcome: &str| json!({ "device": device, "outcome": outcome, "error": null, "elapsed": 0.0 });
+        let devices = [row("stage", "no answer"), row("pump", "stopped")];
+        self.send("_stopped", token, json!({ "devices": devices }));
+    }
+
     fn stop(&self, on: &str) {
+        if self.state.lock().unwrap().target >= 41.0 {
+            return self.stuck.send(()).unwrap();
+        }
         self.send("done", on, qualified(Json::Null));
         self.resolve("stopped", Some(json!(["Impossible", "stage.position was stopped", {}])));
     }

@@ -131,7 +131,7 @@ fn ctrl_c_stops_a_device_of_a_foreign_node_too() {
     fake.stuck.recv().unwrap();
     interrupt(&child);
     expect![[r#"
-        ! stopping stage
+        ! stopping stage, which may take 10 s (Ctrl-C again: stop harder)
         ! error: interrupted; stage stopped at 10 mm
         [exit 130]
     "#]]

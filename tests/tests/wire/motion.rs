@@ -85,7 +85,10 @@ fn a_cancelled_call_ends_as_cancelled() {
     let taken = client.ask("change slow:target 60");
     let call = data(&taken)[1]["_call"].clone();
     let cancelled = client.ask(&format!("_cancel c {{\"call\":{call}}}"));
-    assert_eq!(masked(&cancelled), r#"_cancelled c {"call":_}"#);
+    assert_eq!(
+        masked(&cancelled),
+        r#"_cancelled c {"call":_,"how":"stopping","text":null}"#
+    );
     let resolved = data(&client.ask(&format!("_wait w {{\"call\":{call}}}")));
     assert_eq!(resolved["outcome"], "cancelled");
     // A call belongs to the connection that began it.

@@ -100,7 +100,7 @@ fn d6_a_client_opens_a_device_again() {
     assert!(client.ask("change stage:_velocity 3").starts_with("changed"));
     assert_eq!(
         client.ask(r#"_reopen r {"device":"stage"}"#),
-        r#"_reopened r {"device":"stage"}"#
+        r#"_reopened r {"device":"stage","left_behind":null,"killed":false}"#
     );
     assert_ne!(data(&client.ask("read stage:_velocity"))[0], 3.0);
     assert!(

@@ -4,12 +4,11 @@ use std::time::Instant;
 
 use serde_json::{Value as Json, json};
 
-use super::set::deadline;
 use crate::cli::args::Call;
-use crate::cli::client::{Client, Command, Datainfo, Node, Reading};
+use crate::cli::client::{Client, Command, Datainfo, Node, REPLY_TIMEOUT, Reading};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
-use crate::cli::waiting::Waiting;
+use crate::cli::waiting::{self, Waiting};
 use crate::cli::{format, input, interrupt, names};
 
 /// Runs the command and writes its result.
@@ -22,20 +21,25 @@ pub(super) fn run(client: &mut Client, call: &Call, output: Output) -> Result<()
     interrupt::forward(client.interrupter())?;
     client.activate(Some(&device.name))?;
     let started = Instant::now();
+    let deadline = match call.patience.no_wait {
+        true => Some(started + REPLY_TIMEOUT),
+        false => waiting::limit(client, call.patience.timeout(), node.is_baton())?,
+    };
     let request = client.send("do", &device.on(&command.wire), argument, &path)?;
     let mut waiting = Waiting {
         client,
         device,
         path: path.clone(),
-        deadline: deadline(&call.patience),
+        deadline,
         output,
+        call: None,
     };
     let mut done = waiting.taken(&request)?;
     let mut outcome = "taken";
     if !call.patience.no_wait {
         let ended = waiting.ended(&done, &mut |_| {});
         let ended = ended
-            .map_err(|failure| waiting.ended_early(failure))?
+            .map_err(|failure| waiting.ended_early(failure, None))?
             .into_result(&path, None)?;
         // The result of a command that took longer than a reply may comes with its resolution.
         if let Some(result) = ended

@@ -32,7 +32,8 @@ pub(super) fn run(client: &mut Client, output: Output) -> Result<(), Failure> {
             Cell::styled(
                 status
                     .as_ref()
-                    .map_or("-".to_owned(), |s| shortened(&s.label(), CELL_CHARS)),
+                    // A device that is stuck says since when, and in what.
+                    .map_or("-".to_owned(), |s| shortened(&s.label(), 2 * CELL_CHARS)),
                 status_style(status.as_ref().map_or("", Status::word)),
             ),
             shortened(&value(client, device), CELL_CHARS).into(),

@@ -7,6 +7,8 @@ use serde_json::json;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 
+mod ending;
+
 use super::check::{BAD_CONFIG, count};
 use crate::{
     cli::{
@@ -19,11 +21,12 @@ use crate::{
     },
     config::{Execution, LabConfig, Secret},
     device::Device,
-    lab::{Closed, Lab},
+    lab::Lab,
     log::Log,
     plugin::{Drivers, State},
     server::{Addresses, Server},
 };
+use ending::{Ending, Signals};
 
 /// How long the table at the start waits for devices that are slow to open; they go on opening.
 const OPENING: Duration = Duration::from_secs(5);
@@ -80,60 +83,12 @@ async fn serve(config: LabConfig, file: &LabFile, log: &Log, output: Output) -> 
     let host = &config.host;
     let addresses = Addresses::bind_with(host.listen.as_deref(), host.socket.as_deref(), host.token.as_ref());
     let addresses = addresses.map_err(|error| Failure::Request(error.to_string()))?;
+    let signals = Signals::count()?;
     let lab = Lab::open(config, file.drivers.clone()).map_err(|error| Failure::Request(error.to_string()))?;
     let server = Server::new(&lab, addresses).with_log(log);
     lab.wait_ready(OPENING);
     introduce(&lab, &server, output)?;
-    let signals = Signals::new()?;
-    server.run(signals.first()).await?;
-    output.note("ending: stopping what moves, closing the devices (Ctrl-C again to leave at once)");
-    let closing = {
-        let lab = lab.clone();
-        std::thread::spawn(move || lab.close())
-    };
-    tokio::select! {
-        () = signals.again() => Err(Failure::Interrupted("left without closing the devices".to_owned())),
-        closed = joined(closing) => report_closed(closed, output),
-    }
-}
-
-/// The outcome of a thread, without blocking the runtime.
-async fn joined(thread: std::thread::JoinHandle<Closed>) -> Option<Closed> {
-    let mut patience = tokio::time::interval(Duration::from_millis(5));
-    while !thread.is_finished() {
-        patience.tick().await;
-    }
-    thread.join().ok()
-}
-
-/// SIGINT and SIGTERM.
-struct Signals {
-    interrupt: tokio::sync::Mutex<tokio::signal::unix::Signal>,
-    terminate: tokio::sync::Mutex<tokio::signal::unix::Signal>,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt())?.into(),
-            terminate: signal(SignalKind::terminate())?.into(),
-        })
-    }
-
-    /// The first that comes.
-    async fn first(&self) {
-        let (mut interrupt, mut terminate) = (self.interrupt.lock().await, self.terminate.lock().await);
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    }
-
-    /// Another Ctrl-C.
-    async fn again(&self) {
-        self.interrupt.lock().await.recv().await;
-    }
+    Ending::new(lab, signals, output).after(server).await
 }
 
 /// Says what runs, where, and with which drivers and devices.
@@ -225,22 +180,6 @@ fn report_refused(drivers: &Drivers, output: Output) {
             row.reason.as_deref().unwrap_or("")
         ));
     }
-}
-
-fn report_closed(closed: Option<Closed>, output: Output) -> Result<(), Failure> {
-    let Some(closed) = closed else {
-        return Err(Failure::Request("closing the lab failed".to_owned()));
-    };
-    for report in &closed.stopped {
-        match &report.error {
-            Some(error) => output.error(&format!("{}: {}: {error}", report.device, report.outcome)),
-            None => output.note(&format!("  {}: {}", report.device, report.outcome)),
-        }
-    }
-    for worker in &closed.hung {
-        output.error(&format!("{worker} is still inside its driver, and is left behind"));
-    }
-    Ok(())
 }
 
 /// The host's log goes to standard error, one line for each event, and into memory for those who ask for it.

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use serde_json::{Value as Json, json};
 
 use super::get;
-use crate::cli::args::{Patience, Set};
-use crate::cli::client::{Client, Device, Node, Parameter, REPLY_TIMEOUT, Reading, Update};
+use crate::cli::args::Set;
+use crate::cli::client::{Client, Device, Node, Parameter, Reading, Update};
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, Output};
 use crate::cli::progress::Progress;
-use crate::cli::waiting::Waiting;
+use crate::cli::waiting::{self, Waiting};
 use crate::cli::{input, interrupt, names, readings};
 
 /// What is being set, resolved.
@@ -36,7 +36,7 @@ pub(super) fn run(client: &mut Client, set: &Set, output: Output) -> Result<(), 
     let (wire, value) = job.request(&node)?;
     match set.patience.no_wait {
         true => job.begin(client, &wire, value),
-        false => job.complete(client, &wire, value),
+        false => job.complete(client, &wire, value, node.is_baton()),
     }
 }
 
@@ -69,25 +69,27 @@ impl Job<'_> {
     }
 
     /// Returns once the readback has arrived.
-    fn complete(&self, client: &mut Client, on: &str, value: Json) -> Result<(), Failure> {
+    fn complete(&self, client: &mut Client, on: &str, value: Json, is_ours: bool) -> Result<(), Failure> {
         interrupt::forward(client.interrupter())?;
         client.activate(Some(&self.device.name))?;
         let old = client.latest(&self.device.on(&self.parameter.wire)).cloned();
         let started = Instant::now();
+        let deadline = waiting::limit(client, self.set.patience.timeout(), is_ours)?;
         let request = client.send("change", on, value, &self.path)?;
         let mut waiting = Waiting {
             client,
             device: self.device,
             path: self.path.clone(),
-            deadline: deadline(&self.set.patience),
+            deadline,
             output: self.output,
+            call: None,
         };
         let taken = waiting.taken(&request)?;
         let progress = self.progress(old.as_ref(), &taken);
         let ended = waiting.ended(&taken, &mut |update| self.show(&progress, update));
         // The bar goes before anything is written, or it would stay in between.
         drop(progress);
-        let ended = ended.map_err(|failure| waiting.ended_early(failure))?;
+        let ended = ended.map_err(|failure| waiting.ended_early(failure, None))?;
         let final_json = ended
             .reading
             .as_ref()
@@ -144,13 +146,4 @@ impl Job<'_> {
         }
         Ok(())
     }
-}
-
-/// When the user's patience ends, counted from now.
-pub(super) fn deadline(patience: &Patience) -> Option<Instant> {
-    let limit = match patience.no_wait {
-        true => Some(REPLY_TIMEOUT),
-        false => patience.timeout.map(Duration::from_secs_f64),
-    };
-    limit.map(|limit| Instant::now() + limit)
 }

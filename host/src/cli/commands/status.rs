@@ -92,6 +92,11 @@ fn of_host(address: &str, status: &Json) -> Vec<(String, String)> {
         let fact = format!("{} since {}: in {}", text("worker"), since(stuck), text("inside"));
         facts.push(("  stuck", fact));
     }
+    for behind in list("left_behind") {
+        let text = |name: &str| behind.get(name).map(plain).unwrap_or_default();
+        let fact = format!("{} since {}: in {}", text("worker"), since(behind), text("inside"));
+        facts.push(("  behind", fact));
+    }
     facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect()
 }
 

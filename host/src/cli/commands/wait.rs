@@ -9,7 +9,7 @@ use crate::cli::client::{Client, Datainfo, Device, Node, Parameter, Reading, Rem
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, Output};
 use crate::cli::readings::{self, Status};
-use crate::cli::{input, names};
+use crate::cli::{input, interrupt, names};
 use crate::condition::Relation;
 
 /// The words for a status.
@@ -24,11 +24,19 @@ pub(super) fn run(client: &mut Client, wait: &Wait, output: Output) -> Result<()
     }
     let job = Job::new(&node, wait, output)?;
     let path = job.path();
+    interrupt::forward(client.interrupter())?;
     let request = client.send_custom("_wait_for", job.request()?, &path)?;
     let bar = job.bar();
     let reached = client.reply_with_news(&request, "_waiting", &mut |news| job.show(&bar, news));
     // The line goes before anything is written, or it would stay in between.
     bar.finish_and_clear();
+    // The wait ends with the connection; nothing is moved by it, so that there is nothing to stop.
+    let reached = reached.map_err(|failure| match failure {
+        Failure::Interrupted(_) => {
+            Failure::Interrupted(format!("interrupted; nobody waits for {path}, and nothing was stopped"))
+        }
+        other => other,
+    });
     job.write(client, &reached?)
 }
 

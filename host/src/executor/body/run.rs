@@ -179,7 +179,10 @@ impl Body {
         };
         let device = Arc::clone(&self.instances[job.slot].device);
         let parameter = &device.parameters()[index];
-        let estimate = self.estimate(job.slot, index, value);
+        let estimate = match self.estimate(job.slot, index, value) {
+            Ok(estimate) => estimate,
+            Err(error) => return self.settle(job.slot, &job.call, Err(driver(&job.call, error))),
+        };
         if job.call.is_resolved() {
             // Given up while the driver estimated: whoever asked was told that it is over.
             return;
@@ -326,28 +329,35 @@ impl Body {
         stopped
     }
 
-    /// How long a motion may take by the driver's own estimate: twice that, and some seconds.
-    fn estimate(&mut self, slot: usize, index: usize, value: &Value) -> Option<TimeLimit> {
+    /// How long a motion may take by the driver's own estimate: twice that, and some seconds. One that it cannot give is
+    /// done without, unless the device is lost with it.
+    fn estimate(&mut self, slot: usize, index: usize, value: &Value) -> Result<Option<TimeLimit>, Error> {
         let device = Arc::clone(&self.instances[slot].device);
         let parameter = &device.parameters()[index];
         if !parameter.description().estimate || matches!(parameter.motion_limit().set_by, SetBy::Config(_)) {
-            return None;
+            return Ok(None);
         }
-        let raw = RawValue::from(parameter.for_driver(value).ok()?);
+        let Ok(hardware) = parameter.for_driver(value) else {
+            // The write itself is refused for this.
+            return Ok(None);
+        };
+        let raw = RawValue::from(hardware);
         let epoch = device.current_epoch();
         let entering = Entering {
             asks: false,
             ..Entering::alone(epoch, self.now(), parameter.timeout())
         };
-        let estimate = self
-            .enter(slot, None, entering, |device, cx| {
-                device.estimate(index as u32, raw, cx)
-            })
-            .ok()?;
-        (estimate > 0).then(|| TimeLimit {
+        let estimate = self.enter(slot, None, entering, |device, cx| {
+            device.estimate(index as u32, raw, cx)
+        });
+        let estimate = match estimate {
+            Err(error) if self.instances[slot].raw.is_none() => return Err(error),
+            estimate => estimate.unwrap_or(0),
+        };
+        Ok((estimate > 0).then(|| TimeLimit {
             duration: Duration::from_nanos(estimate).saturating_mul(2) + Duration::from_secs(5),
             set_by: SetBy::Estimate,
-        })
+        }))
     }
 
     /// What an error of the driver means for the call: if it was stopped meanwhile, that is why.

@@ -14,6 +14,7 @@ use super::{
     },
     ANSWER_WITHIN, Answer, Session, TAKEN_WITHIN,
     calls::{About, Record},
+    custom::STOP_WITHIN,
 };
 use crate::{device::Device, executor::Call};
 
@@ -48,7 +49,7 @@ impl Session {
     fn stop(&mut self, request: Request<'_>, device: &Arc<Device>) -> Result<(), Report> {
         let call = self.owner.stop(device.name())?;
         let (lab, specifier) = (self.shared.lab.clone(), request.specifier.to_owned());
-        let (device, owner, deadline) = (Arc::clone(device), self.owner.clone(), Self::deadline());
+        let (device, owner, deadline) = (Arc::clone(device), self.owner.clone(), Instant::now() + STOP_WITHIN);
         self.answer_later(request, async move {
             let outcome = timeout_at(deadline.into(), call.clone()).await.ok();
             let report = owner.stop_report(&device, &call, outcome);

@@ -15,11 +15,13 @@ use super::{
     },
     Session,
     calls::Record,
+    settings,
+    waiting::seconds,
 };
-use crate::{arbiter::RowKind, plugin::State};
+use crate::{arbiter::RowKind, executor::Cancelling, plugin::State};
 
-/// How long `_stop_all` waits for the drivers: their own limit is 2 s (S1).
-const STOP_WITHIN: Duration = Duration::from_millis(2500);
+/// How long stops wait for the drivers: their own limit is 2 s (S1).
+pub(super) const STOP_WITHIN: Duration = Duration::from_millis(2500);
 
 impl Session {
     /// `_wait TOKEN {"call": 7}`: answered when the call resolves, however long that takes.
@@ -39,8 +41,12 @@ impl Session {
     pub(super) fn cancel_call(&mut self, request: Request<'_>) {
         match self.named_call(request) {
             Ok(record) => {
-                record.call.cancel();
-                let data = json!({ "call": record.call.id() }).to_string();
+                let came_to = record.call.cancel();
+                let text = match &came_to {
+                    Cancelling::CannotInterrupt(text) => Some(text.as_str()),
+                    _ => None,
+                };
+                let data = json!({ "call": record.call.id(), "how": came_to.word(), "text": text }).to_string();
                 self.answer(request, Line::new("_cancelled", request.specifier, &data));
             }
             Err(report) => self.fail(request, report),
@@ -69,6 +75,45 @@ impl Session {
             }
             Line::new("_stopped", &token, &json!({ "devices": devices }).to_string()).into()
         });
+    }
+
+    /// `_stop TOKEN {"device": "slit"}`: stops a device and all that it reaches, each by itself; kills what does not answer
+    /// and can be killed.
+    pub(super) fn stop_hard(&mut self, request: Request<'_>) {
+        let begun = settings::object(request)
+            .and_then(|json| settings::text(&json, "device"))
+            .and_then(|device| Ok(self.owner.begin_hard_stop(&device)?));
+        let calls = match begun {
+            Ok(calls) => calls,
+            Err(report) => return self.fail(request, report),
+        };
+        let (owner, token) = (self.owner.clone(), request.specifier.to_owned());
+        let deadline = Instant::now() + STOP_WITHIN;
+        self.answer_later(request, async move {
+            let mut devices = Vec::with_capacity(calls.len());
+            for (device, call) in calls {
+                let outcome = timeout_at(deadline.into(), call.clone()).await.ok();
+                let mut report = owner.stop_report(&device, &call, outcome);
+                if report.outcome == "no answer" && owner.kill_if_inside(&device) {
+                    report.outcome = "killed";
+                }
+                devices.push(report);
+            }
+            Line::new("_stopped", &token, &json!({ "devices": devices }).to_string()).into()
+        });
+    }
+
+    /// `_timeout TOKEN {"seconds": 2.5}`: how long each later request of this connection may take.
+    pub(super) fn set_limit(&mut self, request: Request<'_>) {
+        let limit = settings::object(request).and_then(|json| seconds(&json, "seconds"));
+        match limit {
+            Ok(limit) => {
+                self.limit = limit;
+                let data = json!({ "seconds": limit.map(|limit| limit.as_secs_f64()) }).to_string();
+                self.answer(request, Line::new("_timeout_is", request.specifier, &data));
+            }
+            Err(report) => self.fail(request, report),
+        }
     }
 
     /// `_status TOKEN`: how the host is.

@@ -93,7 +93,7 @@ impl Session {
     ///
     /// # Errors
     /// `Impossible` if the session that was joined has ended: what is done in its name would be done without its rights.
-    pub(super) fn actor(&self) -> Result<&Owner, Report> {
+    pub(super) fn actor(&self) -> Result<Owner, Report> {
         if self.acts_in.has_ended() {
             let text = format!(
                 "the session of {} that was joined here has ended; connect anew",
@@ -101,7 +101,7 @@ impl Session {
             );
             return Err(Report::new("Impossible", text));
         }
-        Ok(&self.owner)
+        Ok(self.owner.with_limit(self.limit))
     }
 
     /// Gives back what the client has: it sends no more, or joins another session. Nothing if it has been done.

@@ -59,7 +59,7 @@ impl Session {
         };
         let path = format!("{}.{member}", device.name());
         // What has not begun when the client is told that it takes too long need not begin at all (S3).
-        match self.owner.patient_for(ANSWER_WITHIN).get(&path) {
+        match self.owner.with_limit(self.limit).patient_for(ANSWER_WITHIN).get(&path) {
             Err(refusal) => self.fail(request, refusal),
             Ok(call) => self.answer_reading(request, device, role, call),
         }

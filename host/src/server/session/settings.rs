@@ -13,6 +13,7 @@ use super::{
     },
     ANSWER_WITHIN, Answer, Session,
 };
+use crate::executor::Abandoned;
 
 impl Session {
     /// `_set_zero TOKEN {"path":"stage.position","value":"0 mm"}`: lets the place where it is be called that (D8).
@@ -59,13 +60,23 @@ impl Session {
     }
 
     fn begin_reopen(&mut self, request: Request<'_>) -> Result<(), Report> {
-        let device = text(&object(request)?, "device")?;
-        let call = self.owner.reopen(&device)?;
+        let json = object(request)?;
+        let device = text(&json, "device")?;
+        let (call, abandoned) = match json.get("abandon").and_then(Json::as_bool) {
+            Some(true) => self.owner.abandon(&device)?,
+            _ => (self.owner.reopen(&device)?, Abandoned::NotStuck),
+        };
+        let behind = match &abandoned {
+            Abandoned::Behind(behind) => json!(behind),
+            Abandoned::NotStuck | Abandoned::Killed => Json::Null,
+        };
+        let data = json!({ "device": device, "left_behind": behind, "killed": abandoned == Abandoned::Killed });
         let (token, deadline) = (request.specifier.to_owned(), Self::deadline());
         self.answer_later(request, async move {
             let line = match timeout_at(deadline.into(), call).await {
-                Ok(Ok(_)) => Line::new("_reopened", &token, &json!({ "device": device }).to_string()),
-                Ok(Err(failure)) => Line::error("_reopen", &token, &failure.into()),
+                Ok(Ok(_)) => Line::new("_reopened", &token, &data.to_string()),
+                // That it is not open now is said with what was done about it.
+                Ok(Err(failure)) => Line::error("_reopen", &token, &Report::from(failure).with_detail(data)),
                 Err(_) => Line::error("_reopen", &token, &Report::still_running(&device, ANSWER_WITHIN, None)),
             };
             Answer::from(line)
@@ -74,14 +85,14 @@ impl Session {
     }
 }
 
-fn object(request: Request<'_>) -> Result<Map<String, Json>, Report> {
+pub(super) fn object(request: Request<'_>) -> Result<Map<String, Json>, Report> {
     match request.json()? {
         Json::Object(map) => Ok(map),
         _ => Err(Report::protocol("expected a JSON object")),
     }
 }
 
-fn text(map: &Map<String, Json>, key: &str) -> Result<String, Report> {
+pub(super) fn text(map: &Map<String, Json>, key: &str) -> Result<String, Report> {
     let text = map.get(key).and_then(Json::as_str);
     text.map(str::to_owned)
         .ok_or_else(|| Report::protocol(format!("`{key}` is missing, which is a text")))

@@ -138,7 +138,7 @@ fn difference(json: &Json) -> Result<Value, Report> {
 }
 
 /// Seconds as a number, or a text with a unit.
-fn seconds(wanted: &Map<String, Json>, key: &str) -> Result<Option<Duration>, Report> {
+pub(super) fn seconds(wanted: &Map<String, Json>, key: &str) -> Result<Option<Duration>, Report> {
     let number = match wanted.get(key) {
         None | Some(Json::Null) => return Ok(None),
         Some(Json::String(text)) => Unit::parse("s").quantity(text).ok(),

@@ -5,6 +5,8 @@
 //! libraries can be seen side by side.
 #![forbid(unsafe_code)]
 
+use std::time::Duration;
+
 use baton_plugin_api::{
     Context, Controller, Device, Devices, Host, Part, Result, Status, Stopper, Table, export_driver,
     schemars::{self, JsonSchema},
@@ -21,6 +23,8 @@ enum Entry {
     Status,
     Stop,
     Stopper,
+    Listen,
+    Estimate,
     Drop,
 }
 
@@ -79,6 +83,16 @@ impl Bomb {
         Ok(())
     }
 
+    fn listen(&mut self, _: &Context) -> Result<()> {
+        self.enter(Entry::Listen);
+        Ok(())
+    }
+
+    fn estimate(&mut self, _: f64) -> Duration {
+        self.enter(Entry::Estimate);
+        Duration::from_millis(10)
+    }
+
     fn stopper(&self) -> Option<Stopper> {
         let panics = self.panic_in == Some(Entry::Stopper);
         panics.then(|| -> Stopper { Box::new(|| panic!("the bomb went off in Stopper")) })
@@ -89,7 +103,9 @@ impl Bomb {
         t.parameter("level")
             .unit("V")
             .read(move |d, cx| bomb(d).read(cx))
-            .write(move |d, level, cx| bomb(d).write(level, cx));
+            .write(move |d, level, cx| bomb(d).write(level, cx))
+            .estimate(move |d, level| bomb(d).estimate(level));
+        t.listen(Duration::from_millis(20), move |d, cx| bomb(d).listen(cx));
         t.command("poke")
             .run(move |d: &mut D, cx: &Context<'_>| bomb(d).poke(cx));
         t.status(move |d, cx| bomb(d).status(cx));

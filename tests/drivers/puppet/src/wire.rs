@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use baton_plugin_api::{
-    Context, Controller, Devices, Error, Host, Part, Result, Table, Time,
+    Context, Controller, Devices, Error, Host, ParameterRef, Part, Result, Table, Time,
     schemars::{self, JsonSchema},
 };
 
@@ -86,6 +86,9 @@ impl Part for Station {
         t.parameter("count").read(Station::ask);
         t.parameter("other").read(Station::ask);
         t.listen(Duration::from_millis(100), Station::listen);
+        t.command("peek")
+            .doc("Reads any parameter of the lab, if it may")
+            .run(|_: &mut Station, path: String, cx: &Context<'_>| cx.get::<i64>(&ParameterRef::new(path)));
         t.message::<i64>("word", "Said by itself");
         t.message::<i64>("asked", "It was asked so often");
     }

@@ -128,10 +128,11 @@ fn write(
         path: path.to_owned(),
         deadline: None,
         output,
+        call: None,
     };
     let taken = waiting.taken(&request)?;
     let ended = waiting.ended(&taken, &mut |_| {});
-    let ended = ended.map_err(|failure| waiting.ended_early(failure))?;
+    let ended = ended.map_err(|failure| waiting.ended_early(failure, None))?;
     let reading = ended.into_result(path, None)?.reading;
     Ok(readings::with_unit(parameter, &reading.unwrap_or(taken).value))
 }
