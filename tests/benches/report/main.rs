@@ -9,6 +9,7 @@
 mod calls;
 mod exchange;
 mod flight;
+mod hung;
 mod locks;
 mod measure;
 mod secop;
@@ -26,6 +27,7 @@ fn main() {
     let mut report = Report::new(only, quick);
     calls::measure(&mut report);
     flight::measure(&mut report);
+    hung::measure(&mut report);
     locks::measure(&mut report);
     exchange::measure(&mut report);
     secop::measure(&mut report);

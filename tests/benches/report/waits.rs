@@ -150,7 +150,7 @@ fn many(report: &mut Report) {
     report.difference(what, "", &mut || each(200, || flip(&other)), &mut || {
         each(200, || flip(&me))
     });
-    vain.iter().for_each(Call::cancel);
+    vain.iter().for_each(|call| drop(call.cancel()));
     report.alone(all, "", &mut || {
         done(me.set("r.content", 1.0));
         let calls: Vec<_> = (0..MANY).map(|_| is(&me, 3.0)).collect();
