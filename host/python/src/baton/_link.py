@@ -52,6 +52,7 @@ _REQUESTS = {
     "_subscribed": "_subscribe",
     "_unsubscribed": "_unsubscribe",
     "_sent": "_send",
+    "_history_is": "_history",
 }
 # What comes before the reply of such a request.
 _NEWS = {"_queued": "_lock", "_waiting": "_wait_for"}

@@ -60,6 +60,14 @@ def reading(info: ParameterInfo, data: Any, lost: int = 0) -> Reading:
     return Reading(info.path, decoded, info.unit, about.get("t", 0.0), quality, lost=lost, fmtstr=info.fmtstr)
 
 
+def kept(info: ParameterInfo, data: Any) -> Reading:
+    """A reading of the history, `[value, {"t"}]`, or `[null, {"t", "error"}]`."""
+    about = data[1]
+    if about.get("error"):
+        return Reading(info.path, None, info.unit, about.get("t", 0.0), error=from_report(about["error"]))
+    return reading(info, data)
+
+
 def read(session: Session, info: ParameterInfo) -> Reply:
     """Ask the hardware for a reading."""
     return session.send("read", f"{info.device}:{info.read}")

@@ -248,7 +248,8 @@ class Device(Lockable):
 
         The same handler again, as when a cell of a notebook runs again, takes the place of the earlier one.
 
-        >>> lab.stage.subscribe("position", print).close()
+        >>> readings = []
+        >>> lab.stage.subscribe("position", readings.append).close()
         """
         if name == "status" and name not in self._info.parameters:
             return self._session.subscriptions.serve(_requests.statuses(self._session, self._name), handler)

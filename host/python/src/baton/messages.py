@@ -91,6 +91,7 @@ class Subscription(Generic[T]):
         with self._changed:
             self._closed = True
             self._error = error
+            self._queue.clear()
             self._wake()
 
     def _wake(self) -> None:

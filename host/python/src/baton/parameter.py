@@ -205,6 +205,18 @@ class Parameter(Numeric, Lockable):
         subscription = _requests.changes(self._session, self._info, latest, _requests.seconds(since))
         return self._session.subscriptions.add(subscription)
 
+    def history(self, since: Union[None, float, str] = None) -> list[Reading]:
+        """The last readings that the host keeps, oldest first: those of so many seconds, or all.
+
+        >>> len(lab.stage.position.history()) > 0
+        True
+        """
+        data = {"path": self.path, **({} if since is None else {"since": _requests.seconds(since)})}
+        reply = self._session.ask("_history", data)
+        reply.wait_settled()
+        info = self._info
+        return [_requests.kept(info, item) for item in reply.outcome()["readings"]]
+
     def subscribe(self, handler: Callable[[Reading], object], *, latest: bool = False) -> Subscription[Reading]:
         """Have `handler` called with each reading, in a thread of its own; the present one comes first.
 
