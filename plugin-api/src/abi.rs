@@ -28,7 +28,7 @@ pub(crate) mod shim;
 mod value;
 
 pub use info::BuildInfo;
-pub use value::RawValue;
+pub use value::{RawValue, View};
 
 /// Refuses mixed builds while the ABI is not yet declared 1.0: raised with every change that the layout check may miss.
 pub const EPOCH: u32 = 1;

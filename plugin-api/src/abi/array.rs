@@ -118,6 +118,31 @@ impl<O: AsRef<[T]> + Send + Sync, T: Element> Buffer for Owned<O, T> {
     }
 }
 
+/// Bytes of which those from `begin` on lie at a multiple of their element's size.
+pub(super) struct Aligned {
+    bytes: Vec<u8>,
+    begin: usize,
+}
+
+impl Aligned {
+    pub(super) fn new(bytes: Vec<u8>, size: usize) -> Self {
+        if (bytes.as_ptr() as usize).is_multiple_of(size) {
+            return Aligned { bytes, begin: 0 };
+        }
+        let mut moved = Vec::with_capacity(bytes.len() + size);
+        let begin = (moved.as_ptr() as usize).next_multiple_of(size) - moved.as_ptr() as usize;
+        moved.resize(begin, 0);
+        moved.extend_from_slice(&bytes);
+        Aligned { bytes: moved, begin }
+    }
+}
+
+impl Buffer for Aligned {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[self.begin..]
+    }
+}
+
 /// The elements as they lie in memory.
 pub fn as_bytes<T: Element>(elements: &[T]) -> &[u8] {
     // SAFETY: `Element` is sealed and implemented for primitive numbers only, which have no padding and no invalid
@@ -153,6 +178,21 @@ impl Array {
         };
         let length = (*buffer.owner).as_ref().len();
         Self::from_buffer(Arc::new(buffer), T::TYPE, length, shape)
+    }
+
+    /// An array of elements that came from elsewhere as they lie in memory, in native byte order. They stay where they are,
+    /// unless they lie where such elements cannot be.
+    ///
+    /// # Errors
+    /// As for [`from_owner`](Self::from_owner), and if there are bytes left over after the last element.
+    pub fn from_bytes(bytes: Vec<u8>, element: ElementType, shape: &[usize]) -> crate::Result<Self> {
+        let size = element.size();
+        if !bytes.len().is_multiple_of(size) {
+            let message = format!("{} bytes are no whole number of {element:?}", bytes.len());
+            return Err(crate::Error::new(crate::ErrorKind::InternalError, message));
+        }
+        let length = bytes.len() / size;
+        Self::from_buffer(Arc::new(Aligned::new(bytes, size)), element, length, shape)
     }
 
     pub(crate) fn from_buffer(
@@ -227,9 +267,9 @@ impl Array {
             return Some(&[]);
         }
         debug_assert!(bytes.as_ptr().cast::<T>().is_aligned());
-        // SAFETY: these bytes are a slice of `T` with its type forgotten (`Owned`), or `RawValue::into_array` has found them
-        // aligned for it; every bit pattern is a `T`, see `as_bytes`. The buffer keeps them alive and in place for as long as
-        // `self` is borrowed. What is left over after the last whole element is not looked at.
+        // SAFETY: these bytes are a slice of `T` with its type forgotten (`Owned`), or `RawValue::into_array` or `Aligned` has
+        // seen to it that they are aligned for it; every bit pattern is a `T`, see `as_bytes`. The buffer keeps them alive and
+        // in place for as long as `self` is borrowed. What is left over after the last whole element is not looked at.
         Some(unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast::<T>(), bytes.len() / size_of::<T>()) })
     }
 

@@ -4,7 +4,7 @@ use std::{mem::ManuallyDrop, sync::Arc};
 
 use abi_stable::StableAbi;
 
-use super::array::{Array, Buffer, ElementType, unpack};
+use super::array::{Array, Buffer, ElementType, as_bytes, unpack};
 use crate::{Error, ErrorKind, Result, Value};
 
 /// A value on its way across. Its layout is final; a new kind of value is a new number.
@@ -108,6 +108,49 @@ impl RawValue {
         }
     }
 
+    /// The text of a JSON document, which is not looked at: whoever takes the value as a [`Value`] finds out.
+    pub fn json(text: String) -> Self {
+        RawValue::text(JSON, text)
+    }
+
+    /// What it holds, borrowed: for whoever carries a value elsewhere, to another process, say.
+    ///
+    /// # Errors
+    /// As for taking it as a [`Value`], but for JSON that is none.
+    pub fn view(&self) -> Result<View<'_>> {
+        Ok(match self.kind {
+            UNIT => View::Unit,
+            BOOL => View::Bool(self.words[0] != 0),
+            INT => View::Int(self.words[0] as i64),
+            FLOAT => View::Float(f64::from_bits(self.words[0])),
+            SHORT_TEXT | TEXT => View::Text(self.text_view()?),
+            JSON => View::Json(utf8(self.bytes())?),
+            ARRAY => {
+                let element = self.flags & 0xff;
+                let element =
+                    ElementType::from_number(element).ok_or_else(|| broken("an array of unknown elements"))?;
+                let rank = self.flags >> 8;
+                if !(1..=Array::MAX_RANK as u32).contains(&rank) {
+                    return Err(broken(&format!("an array has {rank} dimensions")));
+                }
+                View::Array {
+                    element,
+                    shape: unpack(rank, self.words[2]),
+                    bytes: self.bytes(),
+                }
+            }
+            other => return Err(unknown(other)),
+        })
+    }
+
+    fn text_view(&self) -> Result<&str> {
+        if self.kind != SHORT_TEXT {
+            return utf8(self.bytes());
+        }
+        let bytes = as_bytes(&self.words).get(..self.flags as usize);
+        utf8(bytes.ok_or_else(|| broken("a short text is too long"))?)
+    }
+
     fn bytes(&self) -> &[u8] {
         let (pointer, length) = (self.words[0] as *const u8, self.words[1] as usize);
         if length == 0 || pointer.is_null() {
@@ -117,22 +160,6 @@ impl RawValue {
         // word points to as many initialised bytes as the second says, unchanged until `free` is called. That takes the value
         // itself, which is borrowed here.
         unsafe { std::slice::from_raw_parts(pointer, length) }
-    }
-
-    fn as_text(&self) -> Result<String> {
-        let short;
-        let bytes = if self.kind == SHORT_TEXT {
-            short = self.words.map(u64::to_ne_bytes);
-            short
-                .as_flattened()
-                .get(..self.flags as usize)
-                .ok_or_else(|| broken("a short text is too long"))?
-        } else {
-            self.bytes()
-        };
-        std::str::from_utf8(bytes)
-            .map(str::to_owned)
-            .map_err(|_| broken("a text is not UTF-8"))
     }
 
     fn into_array(self) -> Result<Array> {
@@ -160,6 +187,42 @@ fn broken(what: &str) -> Error {
         ErrorKind::InternalError,
         format!("what crossed the driver interface is broken: {what}"),
     )
+}
+
+fn unknown(kind: u32) -> Error {
+    let version = env!("CARGO_PKG_VERSION");
+    let what = format!("a value of kind {kind}, which plugin-api {version} does not know");
+    Error::new(ErrorKind::InternalError, what)
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|_| broken("a text is not UTF-8"))
+}
+
+/// What a [`RawValue`] holds, borrowed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum View<'a> {
+    /// Nothing.
+    Unit,
+    /// Yes or no.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// A float.
+    Float(f64),
+    /// Text.
+    Text(&'a str),
+    /// The text of a JSON document, as far as its maker knows.
+    Json(&'a str),
+    /// Numbers.
+    Array {
+        /// Their type.
+        element: ElementType,
+        /// The length of each dimension, the slowest first.
+        shape: Vec<usize>,
+        /// The elements as they lie in memory.
+        bytes: &'a [u8],
+    },
 }
 
 /// The elements of an array that the other side owns.
@@ -216,14 +279,10 @@ impl TryFrom<RawValue> for Value {
             BOOL => Value::Bool(raw.words[0] != 0),
             INT => Value::Int(raw.words[0] as i64),
             FLOAT => Value::Float(f64::from_bits(raw.words[0])),
-            SHORT_TEXT | TEXT => Value::Text(raw.as_text()?),
+            SHORT_TEXT | TEXT => Value::Text(raw.text_view()?.to_owned()),
             JSON => Value::Json(serde_json::from_slice(raw.bytes()).map_err(|e| broken(&format!("bad JSON: {e}")))?),
             ARRAY => Value::Array(raw.into_array()?),
-            other => {
-                let version = env!("CARGO_PKG_VERSION");
-                let what = format!("a value of kind {other}, which plugin-api {version} does not know");
-                return Err(Error::new(ErrorKind::InternalError, what));
-            }
+            other => return Err(unknown(other)),
         })
     }
 }

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::abi::array::Aligned;
 
 fn there_and_back(value: Value) {
     let raw = RawValue::from(value.clone());
@@ -20,6 +21,35 @@ fn every_value_survives_the_crossing() {
     there_and_back(Value::Array(Array::new(vec![1.5f32, 2.5])));
     there_and_back(Value::Array(Array::new(Vec::<u8>::new())));
     there_and_back(Value::Array(Array::from_owner(vec![1u16; 6], &[2, 3]).unwrap()));
+}
+
+#[test]
+fn a_view_shows_what_is_there_without_taking_it() {
+    let view = |value: Value| format!("{:?}", RawValue::from(value).view().unwrap());
+    assert_eq!(view(Value::Unit), "Unit");
+    assert_eq!(view(Value::Int(-3)), "Int(-3)");
+    assert_eq!(view(Value::Text("short".into())), r#"Text("short")"#);
+    assert_eq!(view(Value::Text("x".repeat(33))), format!("Text({:?})", "x".repeat(33)));
+    assert_eq!(view(Value::Json(serde_json::json!([1]))), r#"Json("[1]")"#);
+    assert_eq!(
+        view(Value::Array(Array::from_owner(vec![1u8, 2, 3, 4], &[2, 2]).unwrap())),
+        "Array { element: U8, shape: [2, 2], bytes: [1, 2, 3, 4] }"
+    );
+    let broken = Value::try_from(RawValue::json("no JSON".into())).unwrap_err();
+    assert!(broken.message().contains("bad JSON"), "{broken}");
+}
+
+#[test]
+fn bytes_from_elsewhere_become_an_array_wherever_they_lie() {
+    let numbers = [1.5f64, -2.0, f64::MAX];
+    let bytes = crate::abi::array::as_bytes(&numbers).to_vec();
+    let array = Array::from_bytes(bytes.clone(), ElementType::F64, &[3]).unwrap();
+    assert_eq!(array.as_slice::<f64>().unwrap(), numbers);
+    let moved = Aligned::new(bytes.clone(), 1 << 20);
+    assert!((moved.bytes().as_ptr() as usize).is_multiple_of(1 << 20));
+    assert_eq!(moved.bytes(), bytes);
+    assert!(Array::from_bytes(vec![0; 7], ElementType::U16, &[3]).is_err());
+    assert!(Array::from_bytes(vec![0; 8], ElementType::U16, &[3]).is_err());
 }
 
 #[test]
