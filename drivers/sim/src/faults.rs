@@ -3,7 +3,7 @@
 //! | `fault` | what the call does |
 //! | --- | --- |
 //! | `fail` | returns `HardwareError` |
-//! | `hang` | does not return, until the option `hang_for` is over or `release` is run on any device of the library |
+//! | `hang` | does not return, until the option `hang_for` is over or `release` is run on any device of the same host |
 //! | `late` | waits for `fault_delay`, even if it is cancelled, and then does its work |
 //! | `drop_connection` | returns `CommunicationFailed`, as does every later call until the device is opened again |
 //! | `panic` | panics |
@@ -15,7 +15,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Condvar, LazyLock, Mutex,
+        Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -27,6 +27,7 @@ use baton_plugin_api::{
 };
 use serde::{Deserialize, Serialize};
 
+mod release;
 mod table;
 
 pub(crate) use table::{Simulated, add};
@@ -194,7 +195,7 @@ impl Inner {
                     "the instrument reports a failure (simulated fault `fail`)",
                 ));
             }
-            Fault::Hang => hang(self.hang_for),
+            Fault::Hang => release::hang(self.hang_for),
             Fault::Late => pause(delay),
             Fault::DropConnection => self.line.cut.store(true, Ordering::Release),
             Fault::Panic => panic!("the simulated fault `panic`"),
@@ -256,25 +257,6 @@ fn fail_first(count: u32, name: &str) -> Result<()> {
         ))),
         false => Ok(()),
     }
-}
-
-/// How often `release` was run; calls that hang wait for the next time.
-static RELEASES: (Mutex<u64>, Condvar) = (Mutex::new(0), Condvar::new());
-
-fn hang(limit: Option<Duration>) {
-    let (releases, changed) = &RELEASES;
-    let guard = releases.lock().expect("nothing panics under this lock");
-    let before = *guard;
-    let waits = |now: &mut u64| *now == before;
-    match limit {
-        Some(limit) => drop(changed.wait_timeout_while(guard, limit, waits)),
-        None => drop(changed.wait_while(guard, waits)),
-    }
-}
-
-fn release() {
-    *RELEASES.0.lock().expect("nothing panics under this lock") += 1;
-    RELEASES.1.notify_all();
 }
 
 #[cfg(test)]

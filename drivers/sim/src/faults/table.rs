@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Context, Entry, Faults, Inner, On, Result, Table, Then, Value, release};
+use super::{Context, Entry, Faults, Inner, On, Result, Table, Then, Value};
 
 /// A device that can be made to misbehave.
 pub(crate) trait Simulated: Sized + 'static {
@@ -70,7 +70,7 @@ pub(crate) fn add<D: Simulated>(t: &mut Table<D>) {
         .doc("Lets every call that hangs, on any device of this library, go on")
         .touches(["fault"])
         .run(|_: &mut D, _: &Context| {
-            release();
+            super::release::release();
             Ok(())
         });
 }
