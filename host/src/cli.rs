@@ -32,7 +32,7 @@ use clap::Parser;
 use args::Arguments;
 use output::Output;
 
-use crate::plugin::probe;
+use crate::{plugin::probe, process::runner};
 
 /// Runs the program `baton` with the arguments of this process.
 ///
@@ -40,8 +40,11 @@ use crate::plugin::probe;
 /// a bad config, 130 ended by Ctrl-C.
 pub fn main() -> ExitCode {
     let mut own = std::env::args_os().skip(1);
-    if own.next().is_some_and(|first| first == probe::COMMAND) {
-        return probe::main(own);
+    // No commands for people, and each device that comes back waits for one of them: nothing else is looked at.
+    match own.next() {
+        Some(first) if first == probe::COMMAND => return probe::main(own),
+        Some(first) if first == runner::COMMAND => return runner::main(own),
+        _ => {}
     }
     let arguments = Arguments::parse();
     let output = Output {

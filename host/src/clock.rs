@@ -44,6 +44,32 @@ impl Clock {
         }
     }
 
+    /// How many nanoseconds the system's monotonic clock is behind it; `None` if it is virtual.
+    pub(crate) fn behind(&self) -> Option<u64> {
+        match self.source {
+            Source::Real { behind } => Some(behind),
+            Source::Virtual { .. } => None,
+        }
+    }
+
+    /// The clock of another process on this machine, by what it says of [`behind`](Self::behind). A virtual one stands
+    /// until it is told.
+    pub(crate) fn of_another(behind: Option<u64>) -> Self {
+        match behind {
+            Some(behind) => Clock {
+                source: Source::Real { behind },
+            },
+            None => Clock::virtual_from(Time::from_nanoseconds(0)),
+        }
+    }
+
+    /// Sets a virtual clock; the system's needs no telling.
+    pub(crate) fn tell(&self, now: Time) {
+        if self.is_virtual() {
+            self.reach(now);
+        }
+    }
+
     /// Whether it is virtual.
     pub fn is_virtual(&self) -> bool {
         matches!(self.source, Source::Virtual { .. })

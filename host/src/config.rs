@@ -15,6 +15,7 @@ mod clients;
 pub mod diff;
 mod files;
 mod frame;
+mod isolation;
 mod lab;
 mod limits;
 pub mod raw;
@@ -27,6 +28,7 @@ pub use catalogue::{Catalogue, NoDrivers, Surroundings, System};
 pub use clients::{ClientLimits, Secret};
 pub use files::Files;
 pub use frame::Frame;
+pub use isolation::Isolation;
 pub use lab::{
     ControllerConfig, DeviceConfig, Execution, HostConfig, LabConfig, MemberConfig, OnDisconnect, OnExit, Origin,
     ParameterConfig, RampConfig, Scale, Setting, Sources,

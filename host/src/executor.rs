@@ -13,6 +13,7 @@ mod context;
 mod inbox;
 mod inline;
 mod instance;
+mod kill;
 mod motion;
 mod news;
 mod noted;
@@ -20,6 +21,7 @@ mod ramp;
 mod running;
 mod settings;
 mod solo;
+mod source;
 mod stop;
 mod stopper;
 mod submit;
@@ -39,13 +41,13 @@ use std::{
 use abi_stable::std_types::RResult;
 use baton_plugin_api::Error;
 
-pub(crate) use abandon::Kill;
 pub use abandon::{Abandoned, LeftBehind};
 pub use call::{Call, Cancelling, WaitError};
 pub(crate) use call::{CallCore, Label};
 pub(crate) use inline::Turn;
 pub(crate) use instance::Plan;
 pub use solo::{Audience, Solo};
+pub(crate) use source::Source;
 pub use stop::StopReport;
 pub(crate) use submit::Caller;
 
@@ -59,6 +61,7 @@ use crate::{
     executor::{body::Body, inbox::Inbox, stopper::Stopper},
     failure::{Failure, Refusal},
     lab::{Inside, StuckWorker},
+    process::{Children, Home, ProcessStatus},
 };
 
 /// A worker whose driver's process was killed may take so long to notice.
@@ -89,6 +92,8 @@ pub(crate) struct Executor {
     dispatcher: Arc<Dispatcher>,
     /// Set before anything can be asked.
     audit: OnceLock<Arc<Audit>>,
+    /// The processes of drivers, where there are any. Set before any device is opened.
+    children: OnceLock<Arc<Children>>,
 }
 
 /// A thread, and the name of the worker that it runs.
@@ -128,11 +133,15 @@ pub(crate) struct Worker {
     devices: OnceLock<Vec<Weak<Device>>>,
     executor: OnceLock<Weak<Executor>>,
     stoppers: Mutex<Vec<Option<Arc<Stopper>>>>,
-    /// How the process of its driver is ended, if it has one.
-    kill: Mutex<Option<Arc<dyn Kill>>>,
+    /// The process of its driver, if that has one.
+    home: OnceLock<Arc<Home>>,
 }
 
 impl Worker {
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
     pub(crate) fn new(index: usize, name: &str, shared: bool) -> Arc<Self> {
         Arc::new(Worker {
             index,
@@ -145,7 +154,7 @@ impl Worker {
             devices: OnceLock::new(),
             executor: OnceLock::new(),
             stoppers: Mutex::new(Vec::new()),
-            kill: Mutex::new(None),
+            home: OnceLock::new(),
         })
     }
 
@@ -154,6 +163,20 @@ impl Worker {
         if let Some(thread) = &*thread {
             thread.unpark();
         }
+    }
+
+    /// Its driver lives there.
+    fn live_in(self: &Arc<Self>, home: &Arc<Home>) {
+        let _ = self.home.set(Arc::clone(home));
+        let worker = Arc::downgrade(self);
+        home.on_end(move || {
+            let Some(worker) = worker.upgrade() else { return };
+            worker.inbox.note_death();
+            worker.wake();
+            if let Some(executor) = worker.executor.get().and_then(Weak::upgrade) {
+                executor.tell_pump();
+            }
+        });
     }
 
     /// The devices that it runs.
@@ -219,6 +242,7 @@ impl Executor {
             arbiter,
             dispatcher,
             audit: OnceLock::new(),
+            children: OnceLock::new(),
         })
     }
 
@@ -252,6 +276,9 @@ impl Executor {
                 devices: Vec::new(),
                 ..plan.clone()
             });
+            if let Some(home) = plan.source.home() {
+                worker.live_in(home);
+            }
             let body = Body::new(Arc::clone(self), Arc::clone(worker), plan);
             match self.mode {
                 Execution::Threaded => self.spawn(worker, body)?,
@@ -389,6 +416,27 @@ impl Executor {
             }));
         }
         (pending, inside, stuck)
+    }
+
+    /// Some drivers live in these.
+    pub(crate) fn set_children(&self, children: Arc<Children>) {
+        let _ = self.children.set(children);
+    }
+
+    /// Hears, inline, what drivers in processes of their own have said. `true` if there was anything.
+    fn hear_children(&self) -> bool {
+        self.children.get().is_some_and(|children| children.hear())
+    }
+
+    /// Whether drivers may speak, inline, that nobody hears unless somebody looks.
+    pub(crate) fn has_children_to_hear(&self) -> bool {
+        self.children.get().is_some_and(|children| children.needs_hearing())
+    }
+
+    /// How the processes of drivers are doing, those that have one.
+    pub(crate) fn processes(&self) -> Vec<ProcessStatus> {
+        let homes = self.workers.iter().filter_map(|worker| worker.home.get());
+        homes.map(|home| home.status()).collect()
     }
 
     pub(crate) fn is_closing(&self) -> bool {

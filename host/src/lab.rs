@@ -39,13 +39,14 @@ use crate::{
     arbiter::Arbiter,
     audit::Audit,
     clock::Clock,
-    config::{DeviceConfig, Execution, LabConfig, OnExit},
+    config::{DeviceConfig, Execution, Isolation, LabConfig, OnExit},
     device::{Device, Registry},
     dispatcher::Dispatcher,
-    executor::{Call, Caller, Executor, Label, Plan, StopReport, Turn, Worker},
+    executor::{Call, Caller, Executor, Label, Plan, Source, StopReport, Turn, Worker},
     failure::{Failure, Refusal, panic_text},
     owner::{Identity, OwnerId},
-    plugin::{Drivers, Library},
+    plugin::Drivers,
+    process::{Children, Home, Limits},
 };
 
 /// A running lab. Cheap to clone; the clones are one lab.
@@ -74,6 +75,9 @@ pub enum OpenError {
     /// What is done in it could not be noted.
     #[error("the audit log {}: {error}", path.display())]
     Audit { path: PathBuf, error: std::io::Error },
+    /// Drivers cannot be given processes of their own.
+    #[error("no processes for drivers: {0}")]
+    Process(std::io::Error),
     /// The system gave no thread.
     #[error("no thread for a worker: {0}")]
     Thread(#[from] std::io::Error),
@@ -85,6 +89,8 @@ const VIRTUAL_START: Time = Time::from_nanoseconds(946_684_800 * 1_000_000_000);
 const CLOSE_LIMIT: Duration = Duration::from_secs(3);
 /// How long closing waits for handlers of messages.
 const HANDLERS_LIMIT: Duration = Duration::from_secs(1);
+/// How long a served inline lab may leave unheard what a driver in a process of its own says between calls.
+const HEARING: Duration = Duration::from_millis(20);
 
 impl Lab {
     /// Opens a lab: every device on its worker, all of them at once. Returns at once in threaded execution; see
@@ -96,7 +102,8 @@ impl Lab {
         units::warn_of_unknown(&config);
         let clock = clock_for(&config);
         let dispatcher = Dispatcher::new(config.host.execution);
-        let (workers, plans, devices) = lay_out(&config, &drivers, &dispatcher, clock.now())?;
+        let children = children_for(&config, &clock)?;
+        let (workers, plans, devices) = lay_out(&config, &drivers, children.as_ref(), &dispatcher, clock.now())?;
         let since = clock.now();
         let targets = config.devices.iter().map(locks::targets_of).collect();
         let arbiter = Arbiter::new(targets, clock.clone());
@@ -114,6 +121,9 @@ impl Lab {
         }
         let by_executor = locks::ByExecutor(Arc::downgrade(&executor));
         executor.arbiter().set_hooks(by_executor);
+        if let Some(children) = children {
+            executor.set_children(children);
+        }
         executor.start(plans)?;
         Ok(Lab {
             inner: Arc::new(Inner {
@@ -255,6 +265,12 @@ impl Lab {
                     executor.clock().reach(due);
                     tokio::task::yield_now().await;
                 }
+                // Drivers in processes of their own speak when they like, and nobody else hears them.
+                due if executor.has_children_to_hear() => {
+                    let due = due.filter(|_| !self.clock().is_virtual());
+                    let rest = due.map_or(HEARING, |due| self.clock().until(due).min(HEARING));
+                    let _ = tokio::time::timeout(rest, executor.something_to_pump()).await;
+                }
                 Some(due) if !self.clock().is_virtual() => {
                     let _ = tokio::time::timeout(self.clock().until(due), executor.something_to_pump()).await;
                 }
@@ -326,30 +342,51 @@ fn clock_for(config: &LabConfig) -> Clock {
     }
 }
 
+/// The processes of drivers, if any is to have one.
+fn children_for(config: &LabConfig, clock: &Clock) -> Result<Option<Arc<Children>>, OpenError> {
+    let mut all = config.controllers.iter().map(|controller| controller.isolation);
+    let any = all.any(|isolation| isolation.is_process()) || config.devices.iter().any(|d| d.isolation.is_process());
+    if !any {
+        return Ok(None);
+    }
+    let host = &config.host;
+    let children = Children::new(host.runner.clone(), host.execution, clock.clone());
+    Ok(Some(Arc::new(children.map_err(OpenError::Process)?)))
+}
+
 type LayOut = (Vec<Arc<Worker>>, Vec<Plan>, Vec<Arc<Device>>);
 
 /// A worker for each controller with its devices, and for each device that stands alone.
 fn lay_out(
     config: &LabConfig,
     drivers: &Drivers,
+    children: Option<&Arc<Children>>,
     dispatcher: &Arc<Dispatcher>,
     now: Time,
 ) -> Result<LayOut, OpenError> {
-    let library = |device: &str, driver: &str| -> Result<Library, OpenError> {
+    let source = |device: &Arc<str>, driver: &str, isolation: Isolation| -> Result<Source, OpenError> {
         let missing = || OpenError::NoDriver {
-            device: device.to_owned(),
+            device: device.to_string(),
             driver: driver.to_owned(),
         };
-        drivers.library(driver).cloned().ok_or_else(missing)
+        let library = drivers.library(driver).cloned().ok_or_else(missing)?;
+        Ok(match (isolation, children) {
+            (Isolation::Process { memory }, Some(children)) => {
+                let limits = Limits { memory: Some(memory) };
+                Source::Process(Home::new(device, library, children, limits))
+            }
+            _ => Source::Here(library),
+        })
     };
     let (mut workers, mut plans) = (Vec::new(), Vec::new());
     let mut of_controller = HashMap::new();
     for controller in &config.controllers {
         of_controller.insert(controller.name.to_ascii_lowercase(), workers.len());
-        workers.push(Worker::new(workers.len(), &controller.name, true));
-        let library = library(&controller.name, &controller.driver)?;
+        let worker = Worker::new(workers.len(), &controller.name, true);
+        let source = source(worker.name(), &controller.driver, controller.isolation)?;
+        workers.push(worker);
         plans.push(Plan {
-            library,
+            source,
             controller: Some(controller.clone()),
             devices: Vec::new(),
         });
@@ -363,10 +400,11 @@ fn lay_out(
         let at = match at {
             Some(at) => at,
             None => {
-                workers.push(Worker::new(workers.len(), &device.name, false));
-                let library = library(&device.name, &device.driver)?;
+                let worker = Worker::new(workers.len(), &device.name, false);
+                let source = source(worker.name(), &device.driver, device.isolation)?;
+                workers.push(worker);
                 plans.push(Plan {
-                    library,
+                    source,
                     controller: None,
                     devices: Vec::new(),
                 });

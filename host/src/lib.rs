@@ -61,6 +61,7 @@ pub mod lab;
 pub mod log;
 pub mod owner;
 pub mod plugin;
+pub mod process;
 pub mod server;
 pub mod traffic;
 pub mod units;

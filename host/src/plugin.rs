@@ -36,6 +36,7 @@ use sha2::{Digest, Sha256};
 #[cfg(any(test, fuzzing))]
 pub(crate) use elf::fuzzing;
 pub use library::Library;
+pub(crate) use library::{CopyPaths, Entries};
 use private::{Copy, PrivateFolder};
 pub use probe::{Probe, Quarantined};
 use row::Rejection;

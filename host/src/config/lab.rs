@@ -14,7 +14,7 @@ use baton_plugin_api::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ClientLimits, Frame, Limits, Secret, StatedLimits, Whose};
+use super::{ClientLimits, Frame, Isolation, Limits, Secret, StatedLimits, Whose};
 
 /// A lab.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +62,10 @@ pub struct HostConfig {
     pub motion_timeout: f64,
     /// How many readings of each parameter are kept.
     pub history: usize,
+    /// The program that runs drivers in processes of their own: `baton` in some form, see
+    /// [`runner::COMMAND`](crate::process::runner::COMMAND). `None` for the one of that name beside this program, or in the
+    /// search path. No key of a config sets it.
+    pub runner: Option<PathBuf>,
 }
 
 /// Where calls of drivers run.
@@ -91,6 +95,8 @@ pub struct ControllerConfig {
     pub sources: Sources,
     /// Whether its line can be open only once (R2).
     pub exclusive: bool,
+    /// Where its driver runs, and with it all its devices.
+    pub isolation: Isolation,
     /// Where it is written.
     pub origin: Origin,
 }
@@ -122,6 +128,8 @@ pub struct DeviceConfig {
     pub on_exit: OnExit,
     /// What happens to what runs there when a lock of its owner ends by itself.
     pub on_disconnect: OnDisconnect,
+    /// Where its driver runs; on a controller, as that says.
+    pub isolation: Isolation,
     /// The devices that its options refer to (C7), each once, in the order of the file.
     pub members: Vec<MemberConfig>,
     /// Where it is written.
@@ -252,6 +260,20 @@ impl PartialEq for Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+impl LabConfig {
+    /// Has every driver run in a process of its own, whatever the config says.
+    pub fn isolate_all(&mut self) {
+        let everywhere = self.controllers.iter_mut().map(|controller| &mut controller.isolation);
+        for isolation in everywhere.chain(self.devices.iter_mut().map(|device| &mut device.isolation)) {
+            if !isolation.is_process() {
+                *isolation = Isolation::Process {
+                    memory: Isolation::MEMORY,
+                };
+            }
+        }
     }
 }
 

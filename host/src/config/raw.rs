@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
+use super::isolation::RawIsolation;
 use super::lab::{Execution, OnDisconnect, OnExit};
 
 /// A lab: its host, its controllers and its devices.
@@ -86,6 +87,12 @@ pub struct RawHost {
     /// How many readings of each parameter are kept in memory for those who ask for the last minutes, where the parameter
     /// does not say otherwise; 0 for none. 600 if not given.
     pub history: Option<u16>,
+    /// Where drivers run of which nothing else is said: `"none"` is the host itself, as if this were not given; `"process"`
+    /// is a process of its own for each device that stands alone, and for each controller with its devices.
+    pub isolation: Option<RawIsolation>,
+    /// How much memory such a process may use, where nothing else is said: `"512 MiB"`. 4 GiB if this is not given.
+    #[schemars(extend("unit" = "MiB"), range(min = 16))]
+    pub memory_limit: Option<f64>,
 }
 
 /// What several devices share.
@@ -105,6 +112,12 @@ pub struct RawController {
     /// Whether its line can be open only once, so that a changed controller is closed before it is opened anew.
     #[serde(default = "yes")]
     pub exclusive: bool,
+    /// Where the driver runs, and with it all devices of the controller: `"process"` is a process of its own, so that whatever it does (crash, hang, exit, eat all memory)
+    /// harms nobody else, and the device comes back by itself; `"none"` is the host itself.
+    pub isolation: Option<RawIsolation>,
+    /// How much memory such a process may use: `"512 MiB"`.
+    #[schemars(extend("unit" = "MiB"), range(min = 16))]
+    pub memory_limit: Option<f64>,
 }
 
 fn yes() -> bool {
@@ -139,6 +152,12 @@ pub struct RawDevice {
     /// What happens to what runs there when the lock of whoever started it ends by itself: they are gone, or its lease is
     /// over. It runs on if this is not given.
     pub on_disconnect: Option<OnDisconnect>,
+    /// Where the driver runs: `"process"` is a process of its own, so that whatever it does (crash, hang, exit, eat all memory)
+    /// harms nobody else, and the device comes back by itself; `"none"` is the host itself.
+    pub isolation: Option<RawIsolation>,
+    /// How much memory such a process may use: `"512 MiB"`.
+    #[schemars(extend("unit" = "MiB"), range(min = 16))]
+    pub memory_limit: Option<f64>,
 }
 
 /// Settings of a parameter.

@@ -17,14 +17,17 @@ mod ramp;
 mod references;
 mod section;
 
-use std::{cell::RefCell, path::PathBuf};
+use std::{
+    cell::{Cell, RefCell},
+    path::PathBuf,
+};
 
 use baton_plugin_api::{
     description::LibraryDescription,
     diagnostic::{Diagnostic, Place},
 };
 
-use super::{Catalogue, Files, LabConfig, Surroundings, raw};
+use super::{Catalogue, Files, LabConfig, Surroundings, isolation::Defaults, raw};
 pub(super) use host::keys as host_keys;
 use section::{Parsed, Section};
 
@@ -53,6 +56,7 @@ pub fn resolve(
         surroundings,
         found: RefCell::default(),
         everything_is_read: true,
+        isolation: Cell::default(),
     };
     let parsed: Vec<Parsed> = files
         .sources()
@@ -98,6 +102,8 @@ struct Resolver<'a> {
     found: RefCell<Found>,
     /// Whether all files are TOML, so that a name that is in none of them does not exist.
     everything_is_read: bool,
+    /// What `[host]` says of those that say nothing.
+    isolation: Cell<Defaults>,
 }
 
 /// What it gathers on its way.
@@ -152,6 +158,7 @@ impl<'a> Resolver<'a> {
 
     /// The config, as far as it goes: what has errors is left out.
     fn lab(&self, parsed: &'a [Parsed], machine: Option<&str>) -> Option<LabConfig> {
+        let host = self.host(parsed, machine);
         let controllers = section::named(parsed, "controllers");
         let devices = section::named(parsed, "devices");
         names::check(self, parsed, controllers.iter().chain(&devices));
@@ -165,7 +172,7 @@ impl<'a> Resolver<'a> {
         Some(LabConfig {
             name,
             description,
-            host: self.host(parsed, machine)?,
+            host: host?,
             controllers: controllers
                 .into_iter()
                 .filter_map(|controller| controller.config)

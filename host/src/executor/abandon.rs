@@ -18,13 +18,6 @@ use crate::{
 /// The most that a host leaves behind.
 const MOST: usize = 16;
 
-/// A driver that can be ended, because it runs in a process of its own.
-pub(crate) trait Kill: Send + Sync {
-    /// Ends it at once. What it is inside of then returns with `CommunicationFailed`, and the device is opened again as one
-    /// that was lost. Never waits.
-    fn kill(&self);
-}
-
 /// What was left behind.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LeftBehind {
@@ -65,13 +58,9 @@ impl Executor {
         caller: &Caller,
     ) -> Result<(Call, Abandoned), Refusal> {
         let worker = device.worker();
-        let kill = worker.kill();
-        let abandoned = match kill.filter(|_| worker.is_inside()) {
-            Some(kill) => {
-                kill.kill();
-                Abandoned::Killed
-            }
-            None => self.leave_behind(device)?,
+        let abandoned = match worker.kill(&format!("{} has abandoned it", caller.owner.label())) {
+            true => Abandoned::Killed,
+            false => self.leave_behind(device)?,
         };
         // The worker that takes over begins by opening all its devices.
         let again = !matches!(abandoned, Abandoned::Behind(_));
@@ -145,8 +134,7 @@ impl Executor {
     /// Kills the process that the driver of this worker runs in, if it has one.
     pub(super) fn kill_worker(&self, name: Option<&str>) -> bool {
         let worker = self.workers.iter().find(|worker| Some(&*worker.name) == name);
-        let kill = worker.and_then(|worker| worker.kill());
-        kill.inspect(|kill| kill.kill()).is_some()
+        worker.is_some_and(|worker| worker.kill("the host is ending"))
     }
 
     /// The thread of a worker, which nobody waits for any more.
@@ -159,17 +147,6 @@ impl Executor {
 }
 
 impl Worker {
-    /// Lets the process that its driver runs in be killed by this from now on.
-    #[allow(dead_code, reason = "it is for whoever runs drivers in processes of their own")]
-    pub(crate) fn set_kill(&self, kill: Option<Arc<dyn Kill>>) {
-        *self.kill.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = kill;
-    }
-
-    pub(super) fn kill(&self) -> Option<Arc<dyn Kill>> {
-        let kill = self.kill.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        kill.clone()
-    }
-
     /// Whether its thread is inside its driver, as far as anybody knows.
     pub(super) fn is_inside(&self) -> bool {
         let state = self.inbox.lock();

@@ -3,6 +3,7 @@
 mod listen;
 mod open;
 mod poll;
+mod process;
 mod ramp;
 mod run;
 mod watch;
@@ -31,6 +32,7 @@ use super::{
     inbox::{Action, Job, Left, Next},
     instance::{ControllerSlot, Instance, Plan},
     running::{Running, Stuck},
+    source::Source,
     tenure::Tenure,
 };
 use crate::{
@@ -38,7 +40,6 @@ use crate::{
     config::Execution,
     device::{Connection, Device, Reading, TimeLimit, Way},
     failure::{Failure, panic_text, seconds},
-    plugin::Library,
 };
 
 /// How long opening a device may take.
@@ -55,7 +56,7 @@ pub(super) struct Body {
     worker: Arc<Worker>,
     /// Until it is over, this body is the worker's.
     tenure: Arc<Tenure>,
-    library: Library,
+    source: Source,
     controller: Option<ControllerSlot>,
     instances: Vec<Instance>,
     timers: BinaryHeap<Reverse<Timer>>,
@@ -115,7 +116,7 @@ impl Body {
             executor,
             worker,
             tenure,
-            library: plan.library,
+            source: plan.source,
             controller: plan.controller.map(|config| ControllerSlot { config, raw: None }),
             instances: plan.devices.into_iter().map(instance).collect(),
             timers: BinaryHeap::new(),
@@ -161,6 +162,7 @@ impl Body {
             self.close_instance(slot);
         }
         self.close_controller();
+        self.end_process();
     }
 
     /// A step that may panic: an error of ours, or of a subscriber's sink, ends the call that ran, not the worker.
@@ -224,6 +226,10 @@ impl Body {
             }
             Next::Look(slot, what) => {
                 self.poll_now(slot, what);
+                Step::Ran
+            }
+            Next::Died => {
+                self.process_died();
                 Step::Ran
             }
             Next::Closed => Step::Closed,

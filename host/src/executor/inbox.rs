@@ -76,6 +76,8 @@ pub(super) enum Next {
     Tick(usize),
     /// Somebody waits for a parameter of a device, or (`None`) for its status.
     Look(usize, Option<usize>),
+    /// The process of the driver has died.
+    Died,
     Nothing,
     Closed,
 }
@@ -92,6 +94,8 @@ pub(super) struct State {
     queue: VecDeque<Entry>,
     /// Devices with a tick in the queue.
     ticking: Vec<usize>,
+    /// The process of the driver has died, and the worker has not seen to it.
+    died: bool,
     pub(super) running: Option<Running>,
     pub(super) stuck: Option<Stuck>,
     /// That of the body that takes from here.
@@ -173,6 +177,11 @@ impl Inbox {
         }
     }
 
+    /// Has the worker see to it that the process of its driver has died.
+    pub(super) fn note_death(&self) {
+        self.lock().died = true;
+    }
+
     /// Takes what is next. `begin` says how long it may be inside the driver.
     pub(super) fn next(&self, begin: impl FnOnce(&Job) -> Running) -> Next {
         let mut state = self.lock();
@@ -182,6 +191,9 @@ impl Inbox {
         }
         if state.closed {
             return Next::Closed;
+        }
+        if std::mem::take(&mut state.died) {
+            return Next::Died;
         }
         match state.queue.pop_front() {
             Some(Entry::Job(job)) => state.run(job, begin),
@@ -249,7 +261,7 @@ impl Inbox {
     /// Whether a job or a look at something that moves waits.
     pub(super) fn has_work(&self) -> bool {
         let state = self.lock();
-        !state.urgent.is_empty() || !state.queue.is_empty()
+        state.died || !state.urgent.is_empty() || !state.queue.is_empty()
     }
 
     /// Removes the jobs that `which` picks.

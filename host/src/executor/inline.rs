@@ -248,7 +248,7 @@ impl Executor {
     /// As [`turn`](Self::turn), but leaves to later what is due after `horizon`.
     fn turn_until(&self, horizon: impl FnOnce() -> Time) -> Turn {
         let _run = self.inline.run();
-        if self.arbiter.run_due() {
+        if self.hear_children() | self.arbiter.run_due() {
             return Turn::Ran;
         }
         // No handler runs while a driver is entered (I3).

@@ -4,12 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use baton_plugin_api::abi::{BoxController, BoxDevice};
 
-use crate::{clock::Time, config::ControllerConfig, device::Device, plugin::Library};
+use super::source::Source;
+use crate::{clock::Time, config::ControllerConfig, device::Device};
 
 /// What a worker is to open.
 #[derive(Clone)]
 pub(crate) struct Plan {
-    pub(crate) library: Library,
+    pub(crate) source: Source,
     pub(crate) controller: Option<ControllerConfig>,
     pub(crate) devices: Vec<Arc<Device>>,
 }

@@ -20,6 +20,8 @@ pub(super) struct Running {
     pub(super) cancelled: bool,
     /// Whether its caller was told that it takes too long.
     pub(super) given_up: bool,
+    /// When its driver was killed, if it was.
+    pub(super) killed: Option<Time>,
     /// The nested calls that it waits for (C7).
     pub(super) nested: Vec<Nested>,
 }
@@ -55,6 +57,7 @@ impl Running {
             long,
             cancelled: false,
             given_up: false,
+            killed: None,
             nested: Vec::new(),
         }
     }
@@ -68,6 +71,7 @@ impl Running {
             long: false,
             cancelled: false,
             given_up: false,
+            killed: None,
             nested: Vec::new(),
         }
     }

@@ -233,8 +233,7 @@ impl Executor {
     /// Kills the process of a driver that has not answered a stop; `false` if it has none.
     pub(crate) fn kill_if_inside(&self, device: &Device) -> bool {
         let worker = device.worker();
-        let kill = worker.kill().filter(|_| worker.is_inside());
-        kill.inspect(|kill| kill.kill()).is_some()
+        worker.is_inside() && worker.kill("it did not answer a stop")
     }
 
     /// Stops every device: all epochs are raised before any driver is told; then all at once, each with its own two

@@ -11,6 +11,7 @@ use baton_plugin_api::Error;
 use super::{
     CallCore, Executor, Worker,
     inbox::{Job, State},
+    kill::{self, Killing, Verdict},
     running::Stuck,
 };
 use crate::{
@@ -56,6 +57,8 @@ enum Overrun {
     Cancel(usize),
     /// The caller's time is over, but not the driver's.
     Impatient(Arc<CallCore<Reading>>, usize),
+    /// Its driver is ended, for real.
+    Kill(Killing),
     /// The worker was given up.
     Stuck(GivenUp),
 }
@@ -76,7 +79,7 @@ pub(super) fn look(executor: &Arc<Executor>, worker: &Arc<Worker>) {
         let expired = state.take_expired(now);
         let since = state.running.as_ref().map(|running| running.since);
         // Judged and given up under one lock: the next call must not pay for one that has just returned.
-        (judge(&mut state, now), expired, since)
+        (judge(executor, worker, &mut state, now), expired, since)
     };
     if since.is_some_and(|since| now.since(since) >= LATE) {
         // Nobody polls them meanwhile (D2).
@@ -98,6 +101,7 @@ pub(super) fn look(executor: &Arc<Executor>, worker: &Arc<Worker>) {
             executor.submit_stop(&device, &caller);
         }
         Overrun::Impatient(call, slot) => run_out(executor, worker, &call, slot, now),
+        Overrun::Kill(killing) => kill::carry_out(executor, worker, killing, now),
         Overrun::Stuck(given_up) => tell(executor, worker, given_up, now),
     }
 }
@@ -132,7 +136,7 @@ fn expire(executor: &Arc<Executor>, worker: &Worker, job: &Job, now: Time) {
     executor.give_up(&device, &job.call, Failure::Refused(refusal));
 }
 
-fn judge(state: &mut State, now: Time) -> Overrun {
+fn judge(executor: &Executor, worker: &Worker, state: &mut State, now: Time) -> Overrun {
     if state.stuck.is_some() {
         return Overrun::None;
     }
@@ -161,7 +165,11 @@ fn judge(state: &mut State, now: Time) -> Overrun {
             false => Overrun::Cancel(running.slot),
         };
     }
-    stick(state).map_or(Overrun::None, Overrun::Stuck)
+    match kill::judge(worker, executor.mode(), running, now) {
+        Verdict::Kill(killing) => Overrun::Kill(killing),
+        Verdict::Wait => Overrun::None,
+        Verdict::GiveUp => stick(state).map_or(Overrun::None, Overrun::Stuck),
+    }
 }
 
 /// Gives up what runs; `None` if nothing does, or not any more.
@@ -194,6 +202,7 @@ pub(super) fn give_up(executor: &Arc<Executor>, worker: &Arc<Worker>) {
     if let Some(given_up) = given_up {
         tell(executor, worker, given_up, now);
     }
+    worker.kill("the host is ending");
 }
 
 /// Its devices say that they are stuck; the call that ran times out; all that waited is refused.

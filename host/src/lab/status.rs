@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use serde::Serialize;
 
 use super::Lab;
-use crate::{audit::AuditStatus, config::Execution, device::Connection, executor::LeftBehind};
+use crate::{audit::AuditStatus, config::Execution, device::Connection, executor::LeftBehind, process::ProcessStatus};
 
 /// How a lab is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -26,6 +26,9 @@ pub struct LabStatus {
     pub stuck: Vec<StuckWorker>,
     /// What was stuck and has been left behind, with its thread.
     pub left_behind: Vec<LeftBehind>,
+    /// The processes of drivers that have one of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<ProcessStatus>,
     /// Calls since it was opened.
     pub calls: CallCount,
     /// How the audit log is doing, if there is one.
@@ -125,6 +128,7 @@ impl Lab {
             inside,
             stuck,
             left_behind: self.executor().left_behind(),
+            processes: self.executor().processes(),
             calls: CallCount {
                 done: counters.done.load(Ordering::Relaxed),
                 failed: counters.failed.load(Ordering::Relaxed),

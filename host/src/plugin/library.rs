@@ -26,12 +26,54 @@ pub struct Library {
 }
 
 struct Inner {
-    module: DriverModRef,
+    entries: Entries,
+    copy: CopyPaths,
     description: LibraryDescription,
     file: PathBuf,
     hash: String,
     /// Vendor libraries that are opened late are found through it.
     _folder: Arc<PrivateFolder>,
+}
+
+/// Where the private copy of a library lies.
+#[derive(Clone, Debug)]
+pub(crate) struct CopyPaths {
+    pub(crate) path: PathBuf,
+    /// What has to be opened before it.
+    pub(crate) first: Vec<PathBuf>,
+}
+
+/// The ways into a library that is open.
+#[derive(Clone, Copy)]
+pub(crate) struct Entries {
+    module: DriverModRef,
+}
+
+impl Entries {
+    /// Opens the copy of a library and compares the layout of its types with ours; asks it nothing. `file` is the original
+    /// and `plugin_api` the version that it says it was built with, for messages.
+    pub(super) fn open(copy: &CopyPaths, file: &Path, plugin_api: &str) -> Result<Self, Rejection> {
+        let module = module(&copy.path, &copy.first, file, plugin_api)?;
+        Ok(Self { module })
+    }
+
+    /// Opens the copy of a library that another process has checked; compares the layout of its types, and asks it nothing.
+    ///
+    /// # Errors
+    /// Why it cannot be used, for people.
+    pub(crate) fn attach(copy: &CopyPaths, file: &Path, plugin_api: &str) -> Result<Self, String> {
+        Self::open(copy, file, plugin_api).map_err(|rejection| rejection.reason)
+    }
+
+    /// Opens a device that stands alone.
+    pub(crate) fn open_device(&self, kind: &str, options: &str, host: BoxHost) -> Result<BoxDevice, Error> {
+        result(self.module.open_device()(kind.into(), options.into(), host))
+    }
+
+    /// Opens a controller.
+    pub(crate) fn open_controller(&self, kind: &str, options: &str, host: BoxHost) -> Result<BoxController, Error> {
+        result(self.module.open_controller()(kind.into(), options.into(), host))
+    }
 }
 
 impl Library {
@@ -45,11 +87,16 @@ impl Library {
         hash: &str,
         build: &BuildInfo,
     ) -> Result<Self, Rejection> {
-        let module = module(&copy.path, &copy.first, file, &build.plugin_api)?;
+        let copy = CopyPaths {
+            path: copy.path.clone(),
+            first: copy.first.clone(),
+        };
+        let entries = Entries::open(&copy, file, &build.plugin_api)?;
         Ok(Self {
             inner: Arc::new(Inner {
-                module,
-                description: describe(module, build)?,
+                description: describe(entries.module, build)?,
+                entries,
+                copy,
                 file: file.to_owned(),
                 hash: hash.to_owned(),
                 _folder: Arc::clone(folder),
@@ -60,6 +107,11 @@ impl Library {
     /// What it offers.
     pub fn description(&self) -> &LibraryDescription {
         &self.inner.description
+    }
+
+    /// The private copy that is open here.
+    pub(crate) fn copy(&self) -> &CopyPaths {
+        &self.inner.copy
     }
 
     /// The file it came from. That file may have changed since.
@@ -83,7 +135,7 @@ impl Library {
         kind: &str,
         options: &str,
     ) -> Result<TableDescription, Error> {
-        let describe = self.inner.module.describe_device();
+        let describe = self.inner.entries.module.describe_device();
         let json = result(describe(
             controller.unwrap_or_default().into(),
             kind.into(),
@@ -105,7 +157,7 @@ impl Library {
     /// # Errors
     /// What the driver says; a panic of it is [`ErrorKind::Panic`].
     pub fn open_device(&self, kind: &str, options: &str, host: BoxHost) -> Result<BoxDevice, Error> {
-        result(self.inner.module.open_device()(kind.into(), options.into(), host))
+        self.inner.entries.open_device(kind, options, host)
     }
 
     /// Opens a controller. Blocks for as long as the driver likes: only the executor calls it.
@@ -113,7 +165,7 @@ impl Library {
     /// # Errors
     /// As for [`open_device`](Self::open_device).
     pub fn open_controller(&self, kind: &str, options: &str, host: BoxHost) -> Result<BoxController, Error> {
-        result(self.inner.module.open_controller()(kind.into(), options.into(), host))
+        self.inner.entries.open_controller(kind, options, host)
     }
 
     fn name(&self) -> &str {

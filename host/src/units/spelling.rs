@@ -20,7 +20,7 @@ const SIGNS: [(&str, &str); 13] = [
 ];
 
 /// Words that UCUM spells in another way, or takes for something that no lab means.
-const WORDS: [(&str, &str); 38] = [
+const WORDS: [(&str, &str); 44] = [
     ("degC", "Cel"),
     ("celsius", "Cel"),
     ("degF", "[degF]"),
@@ -61,6 +61,13 @@ const WORDS: [(&str, &str); 38] = [
     ("gauss", "G"),
     ("tesla", "T"),
     ("percent", "%"),
+    // UCUM's B is the bel.
+    ("kB", "kBy"),
+    ("MB", "MBy"),
+    ("GB", "GBy"),
+    ("KiB", "KiBy"),
+    ("MiB", "MiBy"),
+    ("GiB", "GiBy"),
 ];
 
 /// Units that a suggestion may name.

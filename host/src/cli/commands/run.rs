@@ -64,6 +64,11 @@ fn settle(config: &mut LabConfig, run: &Run, token: Option<Secret>) {
     if let Some(socket) = &run.socket {
         config.host.socket = Some(std::path::absolute(socket).unwrap_or_else(|_| socket.clone()));
     }
+    // This program itself, even if its file is replaced meanwhile.
+    config.host.runner = Some("/proc/self/exe".into());
+    if std::env::var_os("BATON_ISOLATION").is_some_and(|value| value == "process") {
+        config.isolate_all();
+    }
     let disabled = std::env::var_os("BATON_DISABLE_ASYNC").is_some_and(|value| value == "1");
     if run.disable_async || disabled {
         config.host.execution = Execution::Inline;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use baton_plugin_api::description::ParameterDescription;
 
 use super::{Change, Comparison, Way, options, parameter};
-use crate::config::{ControllerConfig, DeviceConfig, OnDisconnect, OnExit};
+use crate::config::{ControllerConfig, DeviceConfig, Isolation, OnDisconnect, OnExit};
 
 /// What has changed in a device. A key that is added to the config shows up here as a field that nobody looks at.
 pub(super) fn changes(old: &DeviceConfig, new: &DeviceConfig) -> Vec<Change> {
@@ -22,6 +22,7 @@ pub(super) fn changes(old: &DeviceConfig, new: &DeviceConfig) -> Vec<Change> {
         commands: _,
         on_exit,
         on_disconnect,
+        isolation,
         // What the options say.
         members: _,
         origin,
@@ -48,6 +49,15 @@ pub(super) fn changes(old: &DeviceConfig, new: &DeviceConfig) -> Vec<Change> {
         on_disconnect,
         disconnect_word,
     );
+    if controller.is_none() {
+        found.key(
+            "isolation",
+            Way::Reopen,
+            &old.isolation,
+            isolation,
+            Isolation::to_string,
+        );
+    }
     commands(&mut found, old, new);
     let names: BTreeSet<&String> = old.parameters.keys().chain(new.parameters.keys()).collect();
     for name in names {
@@ -66,6 +76,7 @@ pub(super) fn controller_changes(old: &ControllerConfig, new: &ControllerConfig)
         options: _,
         sources: _,
         exclusive,
+        isolation,
         origin,
     } = new;
     let mut found = Comparison::new(origin);
@@ -73,6 +84,13 @@ pub(super) fn controller_changes(old: &ControllerConfig, new: &ControllerConfig)
     found.text("driver", Way::Reopen, &old.driver, driver);
     found.text("type", Way::Reopen, &old.controller_type, controller_type);
     found.key("exclusive", Way::AtOnce, &old.exclusive, exclusive, bool::to_string);
+    found.key(
+        "isolation",
+        Way::Reopen,
+        &old.isolation,
+        isolation,
+        Isolation::to_string,
+    );
     options::compare(&mut found, &old.given(), &new.given());
     found.changes
 }

@@ -30,6 +30,8 @@ pub(super) fn changes(old: &LabConfig, new: &LabConfig) -> Vec<Change> {
         timeout,
         motion_timeout,
         history,
+        // Of the program, not of its config.
+        runner: _,
     } = host;
     let before = &old.host;
     // The tables themselves have no origin in a resolved config.

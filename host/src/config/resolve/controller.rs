@@ -42,6 +42,7 @@ impl<'a> Resolver<'a> {
             options,
             sources,
             exclusive: raw.exclusive,
+            isolation: self.isolation.get().or(raw.isolation, raw.memory_limit),
             origin: section.origin(&[]),
         });
         let driver = Some(raw.driver);

@@ -13,7 +13,7 @@ use super::{
     home::Home,
     options::{Options, Reference},
 };
-use crate::config::{DeviceConfig, OnDisconnect, OnExit, raw::RawDevice};
+use crate::config::{DeviceConfig, Isolation, OnDisconnect, OnExit, raw::RawDevice};
 
 /// A device, and what is left to check of it when all are known.
 pub(super) struct Device<'a> {
@@ -43,6 +43,7 @@ impl<'a> Resolver<'a> {
         let Some(mut config) = unchecked(section, &raw, &home) else {
             return device;
         };
+        config.isolation = self.isolation(section, &raw, controllers);
         let device_type = match home.device_type {
             Lookup::There(device_type) => device_type,
             // Without drivers the form is all that can be checked.
@@ -137,6 +138,29 @@ impl<'a> Resolver<'a> {
 }
 
 impl Resolver<'_> {
+    /// Where its driver runs: on a controller, in the same process as that and all its devices.
+    fn isolation(&self, section: &Section<'_>, raw: &RawDevice, controllers: &[Controller<'_>]) -> Isolation {
+        let Some(name) = &raw.controller else {
+            return self.isolation.get().or(raw.isolation, raw.memory_limit);
+        };
+        let keys = [
+            ("isolation", raw.isolation.is_some()),
+            ("memory_limit", raw.memory_limit.is_some()),
+        ];
+        for (key, _) in keys.into_iter().filter(|(_, given)| *given) {
+            let error = section.error(&[key], format!("`{key}` is the controller's to say"));
+            self.report(error.help(format!(
+                "a controller and its devices share one process: set it in [controllers.{name}]"
+            )));
+        }
+        let on = controllers
+            .iter()
+            .find(|controller| controller.name.eq_ignore_ascii_case(name));
+        on.and_then(|on| on.config.as_ref())
+            .map(|on| on.isolation)
+            .unwrap_or_default()
+    }
+
     fn on_disconnect(&self, section: &Section<'_>, raw: &RawDevice, config: &DeviceConfig) {
         let can_stop = config.table.class() == DeviceClass::Drivable || config.table.stop;
         if raw.on_disconnect == Some(OnDisconnect::Stop) && !can_stop {
@@ -162,6 +186,7 @@ fn unchecked(section: &Section<'_>, raw: &RawDevice, home: &Home<'_>) -> Option<
         commands: Default::default(),
         on_exit: raw.on_exit.unwrap_or(OnExit::Keep),
         on_disconnect: raw.on_disconnect.unwrap_or_default(),
+        isolation: Default::default(),
         members: Vec::new(),
         origin: section.origin(&[]),
     })

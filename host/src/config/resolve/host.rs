@@ -7,6 +7,7 @@ use baton_plugin_api::source::{Node, NodeValue};
 use super::{Parsed, Resolver, Section};
 use crate::config::{
     ClientLimits, HostConfig,
+    isolation::Defaults,
     raw::{RawHost, RawLab},
 };
 
@@ -70,6 +71,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn host_config(&self, raw: RawHost) -> HostConfig {
+        self.isolation.set(Defaults::of(raw.isolation, raw.memory_limit));
         let folder = self.files.folder();
         let execution = raw.execution();
         let clients = ClientLimits::from_raw(&raw);
@@ -94,6 +96,7 @@ impl<'a> Resolver<'a> {
             timeout: raw.timeout.unwrap_or(TIMEOUT_S),
             motion_timeout: raw.motion_timeout.unwrap_or(MOTION_TIMEOUT_S),
             history: raw.history.map_or(HISTORY, usize::from),
+            runner: None,
         }
     }
 

@@ -115,7 +115,7 @@ impl Body {
             let (kind, options) = (config.device_type.as_str().into(), options.as_str().into());
             super::super::result(controller.open_device(kind, options, host))
         } else {
-            self.library.open_device(&config.device_type, &options, host)
+            self.source.open_device(&config.device_type, &options, host)
         };
         self.returned();
         let raw = opened?;
@@ -135,7 +135,7 @@ impl Body {
         let Body {
             controller: Some(controller),
             executor,
-            library,
+            source,
             worker,
             tenure,
             ..
@@ -148,7 +148,7 @@ impl Body {
         }
         let host = DeviceHost::boxed(executor, &worker.name, None, tenure);
         let options = controller.config.options.to_string();
-        let opened = library.open_controller(&controller.config.controller_type, &options, host);
+        let opened = source.open_controller(&controller.config.controller_type, &options, host);
         let opened = opened.map_err(|error| error.context(format!("controller {}", worker.name)));
         self.returned();
         if let Some(controller) = &mut self.controller {
