@@ -24,7 +24,7 @@ pub const WATCHDOG: Duration = Duration::from_secs(20);
 /// # Panics
 /// If they cannot be.
 pub fn drivers() -> Drivers {
-    let files = ["sim", "stream", "modbus", "panicky", "puppet", "bench"].map(super::driver);
+    let files = ["sim", "stream", "modbus", "panicky", "puppet", "bench", "crasher"].map(super::driver);
     let mut loader = Loader::new().expect("a private folder for drivers");
     loader.scan(&SearchPath::named(files))
 }
@@ -40,6 +40,11 @@ pub fn execution() -> Execution {
         true => Execution::Inline,
         false => Execution::Threaded,
     }
+}
+
+/// Whether this run of the tests has every driver in a process of its own (P4): with `BATON_ISOLATION=process`.
+pub fn is_isolated() -> bool {
+    std::env::var_os("BATON_ISOLATION").is_some_and(|value| value == "process")
 }
 
 /// A running lab with these devices: threaded, or inline when the whole run of tests is.
@@ -79,6 +84,12 @@ pub fn lab_of(drivers: Drivers, execution: Execution, devices: &str) -> Lab {
 /// # Panics
 /// If the config is wrong, with its diagnostics.
 pub fn lab_with(drivers: Drivers, execution: Execution, devices: &str, change: impl FnOnce(&mut LabConfig)) -> Lab {
+    let lab = begin(drivers, execution, devices, change);
+    assert!(lab.wait_ready(WATCHDOG), "the devices were tried");
+    lab
+}
+
+fn begin(drivers: Drivers, execution: Execution, devices: &str, change: impl FnOnce(&mut LabConfig)) -> Lab {
     let text = format!("[lab]\nname = \"test\"\n[host]\nlisten = \"127.0.0.1:0\"\n{devices}");
     let files = Files::from_sources(".", [Source::new("lab.toml", text)]);
     let resolution = resolve(&files, &drivers, &System, None);
@@ -87,10 +98,20 @@ pub fn lab_with(drivers: Drivers, execution: Execution, devices: &str, change: i
         None => panic!("{}", render::text(&resolution.diagnostics, false)),
     };
     config.host.execution = execution;
+    config.host.runner = Some(super::runner());
+    if is_isolated() {
+        config.isolate_all();
+    }
     change(&mut config);
-    let lab = Lab::open(config, drivers).expect("the lab opens");
-    assert!(lab.wait_ready(WATCHDOG), "the devices were tried");
-    lab
+    Lab::open(config, drivers).expect("the lab opens")
+}
+
+/// A lab that opens its devices, of which one or the other may take for ever.
+///
+/// # Panics
+/// If the config is wrong, with its diagnostics.
+pub fn lab_that_opens(devices: &str) -> Lab {
+    begin(drivers(), execution(), devices, |_| {})
 }
 
 /// Why a test cannot run inline, said instead of running it: `true` in that case.
@@ -99,6 +120,14 @@ pub fn skip_inline(why: &str) -> bool {
         eprintln!("not run inline: {why}");
     }
     is_inline()
+}
+
+/// Why a test makes no sense where every driver has a process of its own, said instead of running it: `true` in that case.
+pub fn skip_isolated(why: &str) -> bool {
+    if is_isolated() {
+        eprintln!("not run in processes of their own: {why}");
+    }
+    is_isolated()
 }
 
 /// What a call was done with.
