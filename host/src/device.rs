@@ -29,7 +29,7 @@ use baton_plugin_api::{DeviceClass, Status, StatusCode, Time, Value};
 
 pub(crate) use budget::{Budget, Granted, RATE};
 use change::Aftermath;
-pub(crate) use change::Change;
+pub(crate) use change::{Change, Unstuck};
 pub use command::Command;
 pub use format::format_value;
 pub use parameter::{AcceptedLimits, Parameter};

@@ -28,9 +28,15 @@
 //! | `stage` | `lock` | event | `{"event", "owner", "targets", "note"}`; `event`: `acquired`, `waiting`, `withdrawn`, `released`, `expired`, `broken` (with `by`), `protected`, `unprotected` | that happened to a lock that concerns it |
 //! | `stage` | `call` | event | `{"event", "call", "verb", "path", "owner"}`, and at `begin` `asked`, at `progress` `done` (0 to 1), at `end` `outcome`, `elapsed` and `value` or `error` | a write or a command is accepted; each hundredth of it that its driver tells; it has ended |
 //! | `stage` | `flooded` | event | `{"message", "rate"}` | its driver sends more than `rate` messages a second: what is more is lost; once for each flood |
+//! | `stage` | `stop` | event | `{"by"}` | somebody stops it, also with all others |
+//! | `stage` | `stuck` | event | `{"inside", "since"}` | its worker does not come back from its driver |
+//! | `stage` | `came_back` | event | `{"inside", "since", "elapsed"}` | it has, after all |
+//! | `stage` | `left_behind` | event | the same | it has not, and a new instance is opened |
 //! | `stage` | what its driver declares | event | as declared | its driver sends it |
 //! | `host` | `loaded` | state | `{"driver", "version", "file", "reason"}` | a driver was loaded |
 //! | `host` | `refused` | state | the same, with the `reason` | a file that should be a driver cannot be used |
+//! | `host` | `stop_all` | event | `{"by"}` | somebody stops everything |
+//! | `host` | `stopped` | event | `{"by", "devices": [{"device", "outcome", "error", "elapsed"}]}` | what came of that, device by device |
 //! | `client:<name>` | what it likes | event | what it likes | it [sends](crate::lab::Owner::send) it |
 //!
 //! `outcome` is `done`, or how it [failed](crate::failure::Failure::outcome). `owner` is as in

@@ -52,9 +52,12 @@ fn s6_a_stuck_worker_is_left_behind_and_its_device_is_there_again() {
     }
     let lab = lab(LAB);
     let me = lab.owner("test");
+    let mut follower = Follower::new(&lab, &["mule"]);
     hang(&me, "mule");
+    follower.until("mule says stuck ");
     assert!(matches!(me.get("mule"), Err(Refusal::Stuck { .. })));
     let (call, abandoned) = abandon(&me, "mule");
+    follower.until("mule says left_behind ");
     let Abandoned::Behind(behind) = abandoned else {
         panic!("{abandoned:?}")
     };

@@ -7,7 +7,7 @@ use baton_host::{
     failure::Failure,
     lab::{Lab, Owner},
 };
-use baton_tests::lab::{Follower, arm, done, failure, inside, lab, number, release, skip_inline};
+use baton_tests::lab::{Follower, WATCHDOG, arm, done, failure, inside, lab, number, release, skip_inline};
 
 const MIDDLE: &str = "nothing can cancel a call in its middle yet";
 
@@ -164,7 +164,7 @@ fn s1_after_a_stop_nothing_moves_that_a_running_body_asks_for() {
         }
         let before = number(me.get("stage.calls"));
         let_go(&lab, &me, &call);
-        drop(call.wait(baton_tests::lab::WATCHDOG));
+        drop(call.wait(WATCHDOG));
         done(me.get("stage"));
         let lines = follower.take();
         assert!(!lines.iter().any(|line| line.contains("moving")), "{what}: {lines:#?}");
@@ -227,4 +227,31 @@ fn s5_shutdown_says_what_hung_and_can_be_hurried() {
     let mule = closed.hung.iter().find(|hung| hung.worker == "mule").expect("it hangs");
     assert_eq!(mule.inside, "command of mule.hang");
     assert!(call.wait(Duration::ZERO).is_err(), "its call has ended");
+}
+
+#[test]
+fn s2_a_stop_of_everything_is_told_to_subscribers_with_what_came_of_it() {
+    let lab = lab(LAB);
+    let (me, other) = (lab.owner("test"), lab.owner("somebody else"));
+    let mut of_host = lab.messages("host", "stop*").unwrap();
+    let mut of_devices = lab.messages("*", "stop").unwrap();
+    done(me.set("stage", 0.5));
+    let reports = other.stop_all();
+    let mut next = || of_host.wait_next(WATCHDOG).expect("it is told");
+    let (begun, ended) = (next(), next());
+    assert_eq!((&**begun.message(), &**ended.message()), ("stop_all", "stopped"));
+    let json = ended.payload().to_json();
+    assert_eq!(json["by"], "somebody else");
+    let told: Vec<_> = json["devices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["device"])
+        .collect();
+    let reported: Vec<_> = reports.iter().map(|report| &report.device).collect();
+    assert_eq!(told, reported);
+    for _ in reports {
+        let stop = of_devices.wait_next(WATCHDOG).expect("each device says so");
+        assert_eq!(stop.payload().to_json()["by"], "somebody else");
+    }
 }

@@ -27,6 +27,15 @@ use crate::{
 /// An unchanged reading is sent again after so long (D2).
 const RESEND: Duration = Duration::from_secs(10);
 
+/// How a worker ceases to be stuck.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Unstuck {
+    /// Its driver has returned after all.
+    CameBack,
+    /// It was left behind, and another body took over.
+    LeftBehind,
+}
+
 /// A change under way: the device is locked, and what is displaced is collected.
 pub(crate) struct Change<'a> {
     pub(super) device: &'a Device,
@@ -160,19 +169,33 @@ impl Change<'_> {
         outcome
     }
 
-    /// The worker has come back. The failure of a motion stays to be seen.
-    pub(crate) fn unstick(&mut self, now: Time) {
+    /// The worker has come back, or another body is the worker now. The failure of a motion stays to be seen.
+    pub(crate) fn unstick(&mut self, now: Time, inside: &str, since: Time, how: Unstuck) {
         self.status(now, |state| state.stuck = None);
+        let topics = self.device.topics();
+        let topic = match how {
+            Unstuck::CameBack => &topics.came_back,
+            Unstuck::LeftBehind => &topics.left_behind,
+        };
+        self.send(topic, now, || {
+            Payload::record(
+                json!({ "inside": inside, "since": since.as_seconds(), "elapsed": now.since(since).as_secs_f64() }),
+            )
+        });
     }
 
     /// The worker does not come back: all that is on its way ends. Gives the calls, for the caller to resolve.
-    pub(crate) fn stick(&mut self, text: &str, now: Time) -> Vec<Arc<CallCore<Reading>>> {
+    pub(crate) fn stick(&mut self, text: &str, inside: &str, since: Time, now: Time) -> Vec<Arc<CallCore<Reading>>> {
         let ended: Vec<_> = std::mem::take(&mut self.state.ways);
         let moved = ended.iter().any(|(way, _)| *way == Way::Motion);
         let failure = moved.then(|| Status::error(format!("the last call was given up, {text}")));
         self.status(now, |state| {
             state.stuck = Some(Status::error(text));
             state.host_status = failure.or(state.host_status.take());
+        });
+        let topic = &self.device.topics().stuck;
+        self.send(topic, now, || {
+            Payload::record(json!({ "inside": inside, "since": since.as_seconds() }))
         });
         ended.into_iter().map(|(_, call)| call).collect()
     }
@@ -194,9 +217,11 @@ impl Change<'_> {
         });
     }
 
-    /// Notes who stops the device.
-    pub(crate) fn stopped_by(&mut self, by: &str) {
+    /// Notes and tells who stops the device.
+    pub(crate) fn stopped_by(&mut self, by: &str, now: Time) {
         self.state.stopped_by = by.to_owned();
+        let topic = &self.device.topics().stop;
+        self.send(topic, now, || Payload::record(json!({ "by": by })));
     }
 
     /// Sends to whoever subscribed; asks for the payload only if somebody has.

@@ -8,7 +8,7 @@ use super::Parameter;
 use crate::dispatcher::{Dispatcher, Topic};
 
 /// What every device sends; no driver may.
-const OWN: [&str; 7] = [
+const OWN: [&str; 11] = [
     "status",
     "connected",
     "disconnected",
@@ -16,6 +16,10 @@ const OWN: [&str; 7] = [
     "lock",
     "call",
     "flooded",
+    "stop",
+    "stuck",
+    "came_back",
+    "left_behind",
 ];
 
 /// See the module.
@@ -27,6 +31,10 @@ pub(crate) struct Topics {
     pub(crate) lock: Arc<Topic>,
     pub(crate) call: Arc<Topic>,
     pub(crate) flooded: Arc<Topic>,
+    pub(crate) stop: Arc<Topic>,
+    pub(crate) stuck: Arc<Topic>,
+    pub(crate) came_back: Arc<Topic>,
+    pub(crate) left_behind: Arc<Topic>,
     /// In the order of the driver's table.
     pub(crate) parameters: Vec<ParameterTopics>,
     /// What its driver has declared, in the same order; `None` if its name is one of the host's.
@@ -70,6 +78,10 @@ impl Topics {
             lock: event("lock"),
             call: event("call"),
             flooded: event("flooded"),
+            stop: event("stop"),
+            stuck: event("stuck"),
+            came_back: event("came_back"),
+            left_behind: event("left_behind"),
             parameters: parameters.iter().map(of_parameter).collect(),
             messages: declared.collect(),
         }

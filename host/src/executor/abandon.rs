@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Body, Call, Caller, Executor, Plan, Worker, inbox::Action, running::Stuck};
 use crate::{
-    device::Device,
+    device::{Device, Unstuck},
     failure::{Refusal, clock_time},
 };
 
@@ -124,7 +124,7 @@ impl Executor {
         for device in worker.devices() {
             device.change(|change| {
                 change.down(cause.clone(), true, now);
-                change.unstick(now);
+                change.unstick(now, &stuck.inside, stuck.since, Unstuck::LeftBehind);
                 change.clear_error(now);
             });
         }

@@ -38,7 +38,7 @@ use super::{
 use crate::{
     clock::Time,
     config::Execution,
-    device::{Connection, Device, Reading, TimeLimit, Way},
+    device::{Connection, Device, Reading, TimeLimit, Unstuck, Way},
     failure::{Failure, panic_text, seconds},
 };
 
@@ -408,7 +408,7 @@ impl Body {
         self.executor.counters.came_back.fetch_add(1, Ordering::Relaxed);
         let now = self.now();
         for device in self.worker.devices() {
-            device.change(|change| change.unstick(now));
+            device.change(|change| change.unstick(now, &stuck.inside, stuck.since, Unstuck::CameBack));
         }
         for slot in 0..self.instances.len() {
             let motions = &self.instances[slot].motions;

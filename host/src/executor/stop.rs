@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak, atomic::Ordering};
 
 use baton_plugin_api::{Error, ErrorKind, Value};
 use serde::Serialize;
+use serde_json::json;
 
 use super::{
     Call, CallCore, Cancelling, Executor, Label,
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     config::Execution,
     device::{Connection, Device, Reading, Way},
+    dispatcher::{HOST, Payload},
     failure::{Failure, Refusal},
     owner::OwnerId,
 };
@@ -41,7 +43,8 @@ impl Executor {
     /// Raises the epoch of a device: what is queued never starts, what runs is cancelled (S1). First of all for every
     /// device of a `stop --all`, before any driver is asked.
     pub(crate) fn raise_epoch(self: &Arc<Self>, device: &Arc<Device>, by: &str) {
-        device.change(|change| change.stopped_by(by));
+        let now = self.now();
+        device.change(|change| change.stopped_by(by, now));
         let inbox = &device.worker().inbox;
         let members = {
             // Under the inbox's lock, so that no job of the old epoch is queued after this.
@@ -252,6 +255,19 @@ impl Executor {
             self.report(&device, &call, outcome)
         };
         calls.into_iter().map(wait).collect()
+    }
+
+    /// Tells that everything is being stopped, and later what came of it: messages of the host.
+    pub(crate) fn tell_stop_all(&self, by: &OwnerId, reports: Option<&[StopReport]>) {
+        let payload = |json| (Payload::record(json), self.now());
+        match reports {
+            None => self
+                .dispatcher()
+                .send(HOST, "stop_all", || payload(json!({ "by": by.label() }))),
+            Some(reports) => self.dispatcher().send(HOST, "stopped", || {
+                payload(json!({ "by": by.label(), "devices": reports }))
+            }),
+        };
     }
 
     /// Raises all epochs, then tells all drivers.

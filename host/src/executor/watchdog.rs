@@ -231,7 +231,7 @@ fn tell(executor: &Arc<Executor>, worker: &Arc<Worker>, given_up: GivenUp, now: 
             worker
                 .inbox
                 .is_stuck_since(stuck.since)
-                .then(|| change.stick(&stuck.text(), now))
+                .then(|| change.stick(&stuck.text(), &stuck.inside, stuck.since, now))
         };
         match device.change(still) {
             Some(ways) => {

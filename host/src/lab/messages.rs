@@ -335,6 +335,8 @@ impl Stream for Messages {
 pub(super) struct HostTopics {
     loaded: Arc<Topic>,
     refused: Arc<Topic>,
+    /// What happens, and is not so for long: stops of everything.
+    events: [Arc<Topic>; 2],
 }
 
 impl HostTopics {
@@ -344,6 +346,7 @@ impl HostTopics {
         let topics = HostTopics {
             loaded: dispatcher.topic(&host, "loaded", true),
             refused: dispatcher.topic(&host, "refused", true),
+            events: ["stop_all", "stopped"].map(|message| dispatcher.topic(&host, message, false)),
         };
         let mut displaced = Displaced::default();
         for row in drivers.rows() {
@@ -366,6 +369,9 @@ impl HostTopics {
     /// Attaches a subscription, and first tells it all that is loaded or refused.
     fn join(&self, joining: &Joining, drivers: &Drivers, at: Time) {
         let mut displaced = Displaced::default();
+        for event in &self.events {
+            joining.attach(event, None, &mut displaced);
+        }
         for topic in [&self.loaded, &self.refused] {
             let rows = drivers.rows().iter();
             let rows = rows.filter(|row| self.of(row).is_some_and(|its| Arc::ptr_eq(its, topic)));

@@ -324,7 +324,11 @@ impl Owner {
 
     /// Stops every device, in parallel; blocks until all have answered, two seconds at most.
     pub fn stop_all(&self) -> Vec<StopReport> {
-        self.lab.executor().stop_all(self.lab.devices(), &self.caller())
+        let executor = self.lab.executor();
+        executor.tell_stop_all(&self.id, None);
+        let reports = executor.stop_all(self.lab.devices(), &self.caller());
+        executor.tell_stop_all(&self.id, Some(&reports));
+        reports
     }
 
     /// How a stop of `device` went that was waited for, until it was resolved or given up.
@@ -335,7 +339,13 @@ impl Owner {
     /// Starts the stop of every device: all that is on its way is stopped before any driver is told (S1). The calls
     /// resolve one by one.
     pub fn begin_stop_all(&self) -> Vec<(Arc<Device>, Call)> {
+        self.lab.executor().tell_stop_all(&self.id, None);
         self.lab.executor().begin_stop_all(self.lab.devices(), &self.caller())
+    }
+
+    /// Tells subscribers what came of a stop of everything.
+    pub(crate) fn tell_stopped(&self, reports: &[StopReport]) {
+        self.lab.executor().tell_stop_all(&self.id, Some(reports));
     }
 
     /// Takes back the error that a failed motion has left; the driver's own command `clear_errors` runs, if there is one.

@@ -33,7 +33,15 @@ impl Change<'_> {
         joining.attach(&topics.disconnected, gone, self.displaced);
         joining.attach(&topics.status, Some(status), self.displaced);
         joining.attach(&topics.locked_by, locked_by, self.displaced);
-        let events = [&topics.lock, &topics.call, &topics.flooded];
+        let events = [
+            &topics.lock,
+            &topics.call,
+            &topics.flooded,
+            &topics.stop,
+            &topics.stuck,
+            &topics.came_back,
+            &topics.left_behind,
+        ];
         for topic in events.into_iter().chain(topics.messages.iter().flatten()) {
             joining.attach(topic, None, self.displaced);
         }

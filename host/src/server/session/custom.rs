@@ -73,6 +73,7 @@ impl Session {
                 let outcome = timeout_at(deadline.into(), call.clone()).await.ok();
                 devices.push(owner.stop_report(&device, &call, outcome));
             }
+            owner.tell_stopped(&devices);
             Line::new("_stopped", &token, &json!({ "devices": devices }).to_string()).into()
         });
     }
