@@ -15,6 +15,7 @@ mod measure;
 mod secop;
 mod start;
 mod waits;
+mod wire;
 
 use measure::Report;
 
@@ -31,6 +32,7 @@ fn main() {
     locks::measure(&mut report);
     exchange::measure(&mut report);
     secop::measure(&mut report);
+    wire::measure(&mut report);
     waits::measure(&mut report);
     start::measure(&mut report);
     report.finish();

@@ -84,6 +84,11 @@ impl Report {
         row(what, ours, None, "", goal);
     }
 
+    /// A figure that is no time of an operation, and stands alone.
+    pub(crate) fn figure(&mut self, what: &str, figure: Duration) {
+        row(what, figure, None, "", "");
+    }
+
     /// Medians of blocks that alternate, after one of each to warm up.
     fn pairs(&self, ours: Block<'_>, floor: Block<'_>) -> (Duration, Duration) {
         ours();

@@ -93,4 +93,43 @@ impl Device for Sleeper {
     }
 }
 
-export_driver!(Register, Sleeper);
+/// Options of a ticker: none.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TickerOptions {}
+
+/// A device that publishes readings by itself.
+pub struct Ticker {
+    host: Host,
+}
+
+impl Ticker {
+    /// Publishes so many readings, one each millisecond, on a thread of its own.
+    fn tick(&mut self, count: i64, _: &Context) -> Result<()> {
+        let host = self.host.clone();
+        std::thread::spawn(move || {
+            for n in 1..=count {
+                std::thread::sleep(Duration::from_millis(1));
+                host.publish("ticks", n);
+            }
+        });
+        Ok(())
+    }
+}
+
+impl Device for Ticker {
+    type Options = TickerOptions;
+    const TYPE: &'static str = "ticker";
+
+    fn open(_: TickerOptions, host: Host) -> Result<Self> {
+        Ok(Ticker { host })
+    }
+
+    fn table(t: &mut Table<Self>) {
+        t.doc("A device that publishes readings by itself");
+        t.parameter::<i64>("ticks").doc("How many there were").published();
+        t.command("tick").doc("Publishes so many readings").run(Self::tick);
+    }
+}
+
+export_driver!(Register, Sleeper, Ticker);
