@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import keyword
-import pickle
 
 import pytest
 
@@ -86,16 +85,6 @@ def test_a_device_is_shown_as_a_table(lab: baton.Lab) -> None:
         assert "mine" in repr(lab.who()) and "<td" in lab.who()._repr_html_()
     assert "execution" in repr(lab.status()) and lab.status().lab == "tests"
     assert "<script>" not in Rows("<script>", ["a"], [{"a": "<script>"}])._repr_html_()
-
-
-def test_another_process_gets_a_connection_of_its_own(lab: baton.Lab) -> None:
-    stage, position = pickle.loads(pickle.dumps((lab.stage, lab.stage.position)))
-    other = stage._lab
-    try:
-        assert stage is other.stage and position is stage.position and other is not lab
-        assert position.value == lab.stage.position.value
-    finally:
-        other.close()
 
 
 def test_showing_something_never_fails(lab: baton.Lab) -> None:

@@ -99,7 +99,7 @@ impl Session {
     pub(super) fn new(shared: &Arc<Shared>, identity: Identity) -> Session {
         // Each thing that there is to be told waits once between two replies; readings are replaced, not queued up.
         let bounds = Bounds {
-            entries: 4096 + 4 * shared.node.topics(),
+            entries: 8192 + 4 * shared.node.topics(),
             bytes: QUEUE_BYTES,
         };
         let acts_in = shared.owners.found(shared.lab.known_owner(identity));

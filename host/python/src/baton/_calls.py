@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import traceback
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Generic, Optional, TypeVar
 
@@ -178,16 +177,7 @@ class Call(Generic[T]):
 
     def add_done_callback(self, callback: Callable[[Call[T]], object]) -> None:
         """Have `callback` called with this when it is over, by another thread; it must not block."""
-
-        def call_back(_: object) -> None:
-            try:
-                callback(self)
-            except Exception:
-                # It must not end the thread that reads for everybody.
-                print(f"baton: a callback of {self.path} failed:", file=sys.stderr)
-                traceback.print_exc()
-
-        self._promise.when_settled(call_back)
+        self._promise.when_settled(lambda _: callback(self))
 
     def halt(self) -> str:
         """Stop what it moves after Ctrl-C, and say in words what is so now."""
@@ -205,9 +195,6 @@ class Call(Generic[T]):
                 self._stop().wait_settled(_STOP_WAIT)
             except BatonError as error:
                 return f"{self.path}: interrupted; {self._device} could not be told to stop: {error}"
-        refused = reply.outcome_or(None) if reply is not None else None
-        if isinstance(refused, dict) and refused.get("how") == "cannot be interrupted":
-            return f"{self.path}: interrupted; {refused.get('text') or 'its driver cannot be'}"
         if not self.done():
             return f"{self.path}: interrupted; the host has not said yet that {self._device} has stopped"
         if self._left is not None:

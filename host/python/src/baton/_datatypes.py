@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import enum
 import math
-import numbers
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from .errors import RangeError, WrongType
@@ -141,8 +139,6 @@ def _plain(value: Any) -> Any:
         return from_pint(value)
     if hasattr(value, "tolist"):
         return value.tolist()  # An array of numpy, or one of its numbers.
-    if isinstance(value, (numbers.Real, Decimal)) and not isinstance(value, (int, float)):
-        return float(value)
     return value
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from html import escape
 from typing import Any, Optional
 
@@ -74,20 +73,13 @@ class Record(dict[str, Any]):
             raise AttributeError(name) from None
 
     def _table(self) -> Table:
-        return Table(self._title, ["", ""], [[key, _cell(_time(key, value))] for key, value in self.items()])
+        return Table(self._title, ["", ""], [[key, _cell(value)] for key, value in self.items()])
 
     def __repr__(self) -> str:
         return self._table().text()
 
     def _repr_html_(self) -> str:
         return self._table().html()
-
-
-def _time(key: str, value: Any) -> Any:
-    """Times as clocks show them."""
-    return (
-        f"{datetime.fromtimestamp(value):%Y-%m-%d %H:%M:%S}" if key == "since" and isinstance(value, float) else value
-    )
 
 
 def _cell(value: Any) -> str:

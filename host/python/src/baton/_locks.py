@@ -18,7 +18,6 @@ import asyncio
 import itertools
 import sys
 import threading
-from collections import deque
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -98,8 +97,6 @@ class LockBook:
         self._session = session
         self._entries: dict[str, Entry] = {}
         self._numbers = itertools.count(1)
-        # Held by nobody any more; the session's keeper ends them.
-        self._forgotten: deque[Entry] = deque()
 
     def entry(self, key: object, targets: Sequence[str], terms: Terms) -> Entry:
         """Make an entry; nothing is asked yet."""
@@ -237,15 +234,6 @@ class LockBook:
         self._entries.pop(entry.token, None)
         _stack.set(tuple(other for other in _stack.get() if other is not entry))
         return self._unlock(entry)
-
-    def forget(self, entry: Entry) -> None:
-        """Whoever held it is gone. May come from anywhere, so nothing is asked here."""
-        self._forgotten.append(entry)
-
-    def tidy(self) -> None:
-        """End what was forgotten."""
-        while self._forgotten:
-            self.abort(self._forgotten.popleft())
 
     def find(self, key: object) -> Optional[Entry]:
         """The entry of `key` that was entered last: in this context, else anywhere."""

@@ -67,10 +67,6 @@ class Promise(Generic[T]):
             raise self._error
         return cast(T, self._value)
 
-    def outcome_or(self, otherwise: Any) -> Any:
-        """Return the value, or something else if there is an error or nothing yet."""
-        return self._value if self._done and self._error is None else otherwise
-
     def when_settled(self, callback: Callable[[Any], object]) -> None:
         """Have `callback` called with this when there is an outcome; at once if there is. It must not block."""
         with self._mutex:

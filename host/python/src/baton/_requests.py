@@ -10,16 +10,7 @@ from . import _datatypes
 from ._calls import Call
 from ._description import CommandInfo, DeviceInfo, ParameterInfo, suggest
 from ._link import Reply
-from .errors import (
-    BatonError,
-    ConnectionLost,
-    NoSuchCommand,
-    NoSuchModule,
-    NoSuchParameter,
-    ReadOnly,
-    WrongType,
-    from_report,
-)
+from .errors import ConnectionLost, NoSuchCommand, NoSuchModule, NoSuchParameter, ReadOnly, WrongType, from_report
 from .messages import Message, Subscription
 from .reading import Reading, Status
 
@@ -128,8 +119,6 @@ def begin_write(session: Session, info: ParameterInfo, value: Any, call: Call[Re
         raise ReadOnly(f"{info.path} is read-only")
     session.locks.check(info.device, info.name)
     data = _datatypes.encode(info.write_datainfo, value, info.path)
-    if data is None:
-        raise WrongType(f"{info.path}: nothing cannot be asked for; this is {_datatypes.article(info.write_datainfo)}")
     call.begin("change", f"{info.device}:{info.write}", data, info.moves)
     return call
 
@@ -193,14 +182,6 @@ def statuses(session: Session, name: str) -> Subscription[Status]:
 def messages(session: Session, sender: str, message: str) -> Subscription[Message]:
     """What follows messages; not subscribed yet."""
     return Subscription(session.subscriptions, sender, message, lambda message: message)
-
-
-def check_stopped(devices: list[dict[str, Any]]) -> None:
-    """Raise `BatonError` if a device that was told to stop did not."""
-    failed = [one for one in devices if one["outcome"] in ("no answer", "failed")]
-    if failed:
-        texts = [f"{one['device']}: {one.get('error') or one['outcome']}" for one in failed]
-        raise BatonError("not stopped: " + "; ".join(texts), {"devices": devices})
 
 
 def targets(what: Iterable[Any]) -> list[str]:

@@ -194,7 +194,6 @@ class Session:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed is not None or not self.is_connected, 1.0)
             self.subscriptions.tidy()
-            self.locks.tidy()
             now = time.monotonic()
             if asked is not None and link.heard >= asked:
                 asked = None

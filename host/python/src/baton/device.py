@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from operator import getitem
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Optional, TypeVar, Union
 
@@ -259,9 +258,6 @@ class Device(Lockable):
     def listen(self, message: str, handler: Callable[[Message], object]) -> Subscription[Message]:
         """Have `handler` called with each message of that name; `*` for all."""
         return self._session.subscriptions.serve(_requests.messages(self._session, self._name, message), handler)
-
-    def __reduce__(self) -> Any:
-        return getitem, (self._lab, self._name)
 
     def __enter__(self) -> Device:
         self._enter()

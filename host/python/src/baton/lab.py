@@ -166,8 +166,12 @@ class Lab:
         Raises `BatonError` if a device did not stop.
         """
         devices = self._ask("_stop_all", {})["devices"]
-        _requests.check_stopped(devices)
-        return _display.Rows("stopped", ["device", "outcome", "error"], devices)
+        failed = [one for one in devices if one["outcome"] in ("no answer", "failed")]
+        rows = _display.Rows("stopped", ["device", "outcome", "error"], devices)
+        if failed:
+            texts = [f"{one['device']}: {one.get('error') or one['outcome']}" for one in failed]
+            raise BatonError("not stopped: " + "; ".join(texts), {"devices": devices})
+        return rows
 
     def who(self) -> _display.Rows:
         """Everything that keeps anybody from anything: locks, running calls, protection, and who waits.
@@ -213,12 +217,6 @@ class Lab:
     def close(self) -> None:
         """End the session, and with it all its locks and subscriptions. Does nothing if it has ended."""
         self._session.close()
-
-    def __reduce__(self) -> Any:
-        # Another process has a connection of its own, and is another owner.
-        from ._connecting import connect
-
-        return connect, (self.address,)
 
     def __enter__(self) -> Lab:
         return self

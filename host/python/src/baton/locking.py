@@ -64,8 +64,7 @@ class Lock(Lockable):
     >>> with lab.lock(lab.stage, lab.pump["flow"], note="tomo run 12"):
     ...     lab.stage.position = 2
 
-    In a notebook it may have to outlive a cell; then `acquire()` and `release()` do what `with` does, and the lock
-    lasts as long as somebody has this object.
+    In a notebook it may have to outlive a cell; then `acquire()` and `release()` do what `with` does.
 
     >>> held = lab.lock(lab.stage).acquire()
     >>> held
@@ -106,8 +105,7 @@ class Lock(Lockable):
                 return self
             self.release()
         book = self._session.locks
-        # Not known by this object, which is to be forgotten when its last user forgets it.
-        entry = book.entry(None, self._names, self._on)
+        entry = book.entry(self, self._names, self._on)
         try:
             block(book.enter(entry, nested=False))
             self._acquired = entry
@@ -125,22 +123,14 @@ class Lock(Lockable):
     @property
     def is_held(self) -> bool:
         """Whether all of it is ours now."""
-        entry = self._entry()
+        entry = self._session.locks.find(self)
         return entry is not None and entry.state == "held" and not entry.lost
 
     def check(self) -> None:
         """Raise `LockLost` if it was entered and is ours no longer: for long work in between that asks nothing."""
-        entry = self._entry()
+        entry = self._session.locks.find(self)
         if entry is not None and entry.lost:
             raise LockLost(next(iter(entry.lost.values())))
-
-    def _entry(self) -> Optional[Entry]:
-        return self._session.locks.find(self) or self._acquired
-
-    def __del__(self) -> None:
-        entry = getattr(self, "_acquired", None)
-        if entry is not None:
-            self._session.locks.forget(entry)
 
     def __repr__(self) -> str:
         return f"<lock on {', '.join(self._names)}: {'held' if self.is_held else 'not held'}>"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from operator import getitem
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
@@ -228,9 +227,6 @@ class Parameter(Numeric, Lockable):
 
     def __baton__(self) -> Any:
         return self.get().value
-
-    def __reduce__(self) -> Any:
-        return getitem, (self._lab, self.path)
 
     def __enter__(self) -> Parameter:
         self._enter()

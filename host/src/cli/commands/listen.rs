@@ -71,13 +71,25 @@ fn write(message: &Message, lines: &mut Lines) -> Result<(), Failure> {
         None | Some(0) => String::new(),
         Some(lost) => format!(" ({lost} lost before it)"),
     };
-    let payload = if payload.is_null() {
-        String::new()
-    } else {
-        format!(" {payload}")
+    let payload = match payload {
+        Json::Null => String::new(),
+        payload => format!(" {}", brief(payload)),
     };
     let line = format!("{} {sender}:{name}{payload}", local_time(time));
     lines.write(&format!("{}{lost}", one_line(&line)))
+}
+
+/// A payload for people: of an owner, the name says enough.
+fn brief(payload: &Json) -> Json {
+    let mut brief = payload.clone();
+    for owner in ["owner", "by"] {
+        if let Some(owner) = brief.get_mut(owner)
+            && let Some(name) = owner.get("name").cloned()
+        {
+            *owner = name;
+        }
+    }
+    brief
 }
 
 /// Sends a message as ourselves.
@@ -106,6 +118,16 @@ pub(super) fn send(client: &mut Client, message: &str, payload: Option<&str>, ou
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_owner_is_shown_by_its_name() {
+        let payload = json!({ "event": "broken", "owner": { "id": 3, "name": "ana" }, "by": { "name": "ben" } });
+        assert_eq!(
+            brief(&payload),
+            json!({ "event": "broken", "owner": "ana", "by": "ben" })
+        );
+        assert_eq!(brief(&json!([1, "owner"])), json!([1, "owner"]));
+    }
 
     #[test]
     fn a_pattern_is_a_sender_and_a_message() {

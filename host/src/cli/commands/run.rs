@@ -198,8 +198,8 @@ fn start_log(run: &Run) -> Log {
         .with_target(false)
         .fmt_fields(MessageOnly)
         .with_filter(LevelFilter::from_level(run.log));
-    // What is needed the next morning is kept, however little is wanted on the terminal.
-    let log = Log::new(run.log.max(tracing::Level::INFO));
+    // What is needed the next morning is kept, however little is wanted on the terminal, or much of what goes over lines.
+    let log = Log::new(run.log.clamp(tracing::Level::INFO, tracing::Level::DEBUG));
     // A second subscriber cannot be set, and there is none before this.
     let _ = tracing_subscriber::registry()
         .with(to_stderr)

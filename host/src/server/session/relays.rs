@@ -28,9 +28,9 @@ use super::{
 };
 
 /// So much may wait to be sent before what is followed has to wait as well.
-const ROOM_BYTES: usize = 256 << 10;
+const ROOM_BYTES: usize = 64 << 10;
 /// So many lines are taken at a time.
-const AT_A_TIME: usize = 256;
+const AT_A_TIME: usize = 128;
 
 /// See the module.
 #[derive(Default)]
@@ -128,15 +128,15 @@ impl Relays {
 }
 
 async fn next_of_logs(followed: &mut [Followed], logging: &mut Option<Logging>) -> Vec<Line> {
+    if followed.is_empty() && logging.is_none() {
+        return std::future::pending().await;
+    }
     let mut all: Vec<BoxFuture<'_, ()>> = Vec::with_capacity(followed.len() + 1);
     for followed in &mut *followed {
         all.push(Box::pin(followed.lines.ready()));
     }
     if let Some(logging) = &mut *logging {
         all.push(Box::pin(logging.ready()));
-    }
-    if all.is_empty() {
-        return std::future::pending().await;
     }
     let ((), index, _) = select_all(all).await;
     match (followed.get_mut(index), logging) {
