@@ -37,6 +37,7 @@
 //! | `host` | `refused` | state | the same, with the `reason` | a file that should be a driver cannot be used |
 //! | `host` | `stop_all` | event | `{"by"}` | somebody stops everything |
 //! | `host` | `stopped` | event | `{"by", "devices": [{"device", "outcome", "error", "elapsed"}]}` | what came of that, device by device |
+//! | `host` | `reloaded`, `rejected` | event | one outcome for each device and one for the whole (R6) | by a reload of the config, which this version does not have yet |
 //! | `client:<name>` | what it likes | event | what it likes | it [sends](crate::lab::Owner::send) it |
 //!
 //! `outcome` is `done`, or how it [failed](crate::failure::Failure::outcome). `owner` is as in
@@ -95,8 +96,8 @@ pub use message::{Message, Name, Sent};
 pub use pattern::Pattern;
 pub(crate) use pattern::has_star;
 pub use payload::Payload;
-pub use shell::{Dispatcher, PANICS_MAX, Queue, Subscription};
-pub(crate) use shell::{Joining, Known, Topic};
+pub use shell::{Dispatcher, PANICS_MAX, Queue, Subscription, Topic};
+pub(crate) use shell::{Joining, Known};
 pub(crate) use sink::Displaced;
 pub use store::{Batch, Taken};
 pub use subscription::Ended;
@@ -176,3 +177,6 @@ impl Terms {
         }
     }
 }
+
+#[cfg(test)]
+mod explored;

@@ -162,7 +162,7 @@ pub use datum::{Datum, Structured};
 pub use description::DeviceClass;
 pub use device::{Controller, Device, Devices, Part, Stopper};
 pub use error::{Error, ErrorKind, Result};
-pub use mistakes::{RESERVED, is_name};
+pub use mistakes::{HOST_MESSAGES, RESERVED, is_name};
 pub use options::{DeviceRef, FilePath, ParameterRef};
 pub use schemars;
 pub use shared::Shared;

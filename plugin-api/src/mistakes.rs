@@ -7,6 +7,21 @@ use crate::{StatusCode, Table, table::Row};
 /// Names that the host, or SECoP, uses itself (RULES.md D5).
 pub const RESERVED: [&str; 5] = ["value", "target", "status", "stop", "pollinterval"];
 
+/// Messages that the host sends of every device; no driver may.
+pub const HOST_MESSAGES: [&str; 11] = [
+    "status",
+    "connected",
+    "disconnected",
+    "locked_by",
+    "lock",
+    "call",
+    "flooded",
+    "stop",
+    "stuck",
+    "came_back",
+    "left_behind",
+];
+
 /// What a device may be while a command goes on.
 const LASTING: [StatusCode; 2] = [StatusCode::Warn, StatusCode::Busy];
 
@@ -19,6 +34,7 @@ pub fn is_name(name: &str) -> bool {
 
 pub(crate) fn find<D>(owner: &str, table: &Table<D>, mistakes: &mut Vec<String>) {
     names(owner, table, mistakes);
+    messages(owner, table, mistakes);
     if let (Some(one), Some(other)) = (&table.second_main, &table.description.main) {
         mistakes.push(format!("{owner} has two main parameters, {one} and {other}"));
     }
@@ -73,6 +89,24 @@ pub(crate) fn find<D>(owner: &str, table: &Table<D>, mistakes: &mut Vec<String>)
                     command.name
                 ));
             }
+        }
+    }
+}
+
+fn messages<D>(owner: &str, table: &Table<D>, mistakes: &mut Vec<String>) {
+    let mut seen = HashSet::new();
+    for name in table.description.messages.iter().map(|message| &message.name) {
+        let name_in_lower_case = name.to_ascii_lowercase();
+        if !is_name(name) {
+            mistakes.push(format!(
+                "the message {owner}.{name} has no valid name: letters, digits and _, at most 63"
+            ));
+        }
+        if HOST_MESSAGES.contains(&name_in_lower_case.as_str()) {
+            mistakes.push(format!("the message {owner}.{name} is one that the host sends itself"));
+        }
+        if !seen.insert(name_in_lower_case) {
+            mistakes.push(format!("the message {owner}.{name} appears twice; case does not count"));
         }
     }
 }

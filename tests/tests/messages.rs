@@ -6,10 +6,19 @@ mod drivers;
 mod handlers;
 #[path = "messages/names.rs"]
 mod names;
+#[path = "messages/order.rs"]
+mod order;
 #[path = "messages/queues.rs"]
 mod queues;
+#[path = "messages/reentrant.rs"]
+mod reentrant;
+#[path = "messages/repeated.rs"]
+mod repeated;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex, mpsc},
+    thread,
+};
 
 use baton_host::{
     dispatcher::{Message, Payload},
@@ -67,6 +76,24 @@ fn until(messages: &mut Messages, sender: &str, name: &str) -> Message {
         let message = next(messages);
         if **message.sender() == *sender && **message.message() == *name {
             return message;
+        }
+    }
+}
+
+/// Runs a scene that may hang, under a watchdog.
+fn watched(scene: impl FnOnce() + Send + 'static) {
+    let (over, ends) = mpsc::channel();
+    let running = thread::spawn(move || {
+        scene();
+        // Nobody listens any more if it took too long.
+        let _ = over.send(());
+    });
+    match ends.recv_timeout(4 * WATCHDOG) {
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
+        Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => {
+            if let Err(panic) = running.join() {
+                std::panic::resume_unwind(panic);
+            }
         }
     }
 }

@@ -1,7 +1,10 @@
 //! How much a driver may send by itself: what goes beyond is counted and lost, and nobody else notices.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,6 +18,8 @@ const BURST: u64 = 100_000;
 const EACH: u64 = 1_000_000_000 / RATE;
 /// A flood is over when none has been lost for so long; the next one is told again.
 const QUIET: Duration = Duration::from_secs(60);
+/// So many different mistakes of a driver are told.
+const TOLD_MAX: usize = 50;
 
 /// See the module. Takes no lock: a driver that floods holds nobody up.
 #[derive(Debug, Default)]
@@ -23,6 +28,8 @@ pub(crate) struct Budget {
     used_until: AtomicU64,
     /// When one was lost last; 0 for never.
     lost: AtomicU64,
+    /// What its author has been told, by way of the log.
+    told: Mutex<Vec<String>>,
 }
 
 /// Whether a message may be sent.
@@ -35,6 +42,17 @@ pub(crate) enum Granted {
 }
 
 impl Budget {
+    /// Whether this is said of its driver for the first time: each mistake is told once, however often it is made, and of
+    /// very many only the first.
+    pub(crate) fn is_news(&self, text: &str) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = told.len() < TOLD_MAX && !told.iter().any(|known| known == text);
+        if is_news {
+            told.push(text.to_owned());
+        }
+        is_news
+    }
+
     pub(crate) fn take(&self, now: Time) -> Granted {
         let now = now.as_nanoseconds();
         let take = |until: u64| {

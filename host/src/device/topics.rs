@@ -2,25 +2,10 @@
 
 use std::sync::Arc;
 
-use baton_plugin_api::description::TableDescription;
+use baton_plugin_api::{HOST_MESSAGES, description::TableDescription};
 
 use super::Parameter;
 use crate::dispatcher::{Dispatcher, Topic};
-
-/// What every device sends; no driver may.
-const OWN: [&str; 11] = [
-    "status",
-    "connected",
-    "disconnected",
-    "locked_by",
-    "lock",
-    "call",
-    "flooded",
-    "stop",
-    "stuck",
-    "came_back",
-    "left_behind",
-];
 
 /// See the module.
 pub(crate) struct Topics {
@@ -67,7 +52,7 @@ impl Topics {
             }
         };
         let declared = table.messages.iter().map(|declared| {
-            let is_own = OWN.iter().any(|own| own.eq_ignore_ascii_case(&declared.name));
+            let is_own = HOST_MESSAGES.iter().any(|own| own.eq_ignore_ascii_case(&declared.name));
             (!is_own).then(|| event(&declared.name))
         });
         Topics {

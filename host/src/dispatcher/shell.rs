@@ -25,7 +25,8 @@ use pool::Pool;
 pub use queue::Queue;
 pub use runner::PANICS_MAX;
 use runner::{Handler, Runner};
-pub(crate) use topic::{Known, Topic};
+pub(crate) use topic::Known;
+pub use topic::Topic;
 
 use super::{
     Bounds, Ended, Message, Pattern, Payload, Policy,
@@ -46,8 +47,8 @@ pub struct Dispatcher {
     pool: Arc<Pool>,
     /// Numbers subscriptions, from 1.
     next: AtomicU64,
-    /// Counts what is sent by names that are looked for.
-    clock: AtomicU64,
+    /// Counts the topics that were made: what was used lately is told from what was not by it.
+    age: AtomicU64,
 }
 
 #[derive(Default)]
@@ -68,7 +69,7 @@ impl Dispatcher {
             table: RwLock::default(),
             pool: Pool::new(execution),
             next: AtomicU64::new(1),
-            clock: AtomicU64::new(0),
+            age: AtomicU64::new(0),
         })
     }
 
@@ -81,8 +82,9 @@ impl Dispatcher {
         self.table.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The name by which `sender` sends `message`, to be kept by whoever does so often.
-    pub(crate) fn topic(&self, sender: &Arc<str>, message: &str, is_state: bool) -> Arc<Topic> {
+    /// The name by which `sender` sends `message`, to be kept by whoever does so often. Who may speak for a sender is up to
+    /// whoever has the dispatcher; see [`send`](Self::send).
+    pub fn topic(&self, sender: &Arc<str>, message: &str, is_state: bool) -> Arc<Topic> {
         let mut displaced = Displaced::default();
         self.write().topic(sender, message, is_state, &mut displaced)
     }
@@ -97,12 +99,12 @@ impl Dispatcher {
             return self.send_by(topic, &mut displaced, payload);
         }
         let topic = self.write().topic(&sender.into(), message, false, &mut displaced);
+        self.age.fetch_add(1, Ordering::Relaxed);
         self.send_by(&topic, &mut displaced, payload)
     }
 
     fn send_by(&self, topic: &Topic, displaced: &mut Displaced, payload: impl FnOnce() -> (Payload, Time)) -> u64 {
-        let now = self.clock.fetch_add(1, Ordering::Relaxed);
-        topic.used.store(now, Ordering::Relaxed);
+        topic.used.store(self.age.load(Ordering::Relaxed), Ordering::Relaxed);
         topic.send(displaced, payload)
     }
 

@@ -302,7 +302,10 @@ impl RawContext for CallContext<'_> {
 
     fn publish(&self, parameter: RStr<'_>, value: RawValue, time: u64) {
         if let RResult::RErr(error) = guard::entry("publish", || CallContext::publish(self, &parameter, value, time)) {
-            tracing::warn!(device = %self.device.name(), "{}: published: {}", self.device.name(), error.message);
+            let text = format!("published: {}", error.message);
+            if self.device.budget().is_news(&text) {
+                tracing::warn!(device = %self.device.name(), "{}: {text}", self.device.name());
+            }
         }
     }
 }
@@ -369,6 +372,13 @@ impl DeviceHost {
         Ok(())
     }
 
+    /// What its driver has done wrong; once, however often it does.
+    fn tell_once(&self, text: &str) {
+        if self.reach().is_some_and(|(_, device)| device.budget().is_news(text)) {
+            tracing::warn!(device = %self.name, "{}: {text}", self.name);
+        }
+    }
+
     /// Once for each flood: the driver's author reads the log, everybody else the message.
     fn tell_of_flood(&self, device: &Device, message: &str, now: Time) {
         let name = &self.name;
@@ -387,7 +397,7 @@ impl RawHost for DeviceHost {
 
     fn send(&self, message: RStr<'_>, payload: RawValue) {
         if let RErr(error) = guard::entry("send", || self.deliver(&message, payload)) {
-            tracing::warn!(device = %self.name, "{}: message `{message}` dropped: {}", self.name, error.message);
+            self.tell_once(&format!("message `{message}` dropped: {}", error.message));
         }
     }
 
@@ -397,7 +407,7 @@ impl RawHost for DeviceHost {
             None => Ok(()),
         });
         if let RErr(error) = outcome {
-            tracing::warn!(device = %self.name, "{}: published: {}", self.name, error.message);
+            self.tell_once(&format!("published: {}", error.message));
         }
     }
 

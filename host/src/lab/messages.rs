@@ -348,6 +348,8 @@ impl HostTopics {
             refused: dispatcher.topic(&host, "refused", true),
             events: ["stop_all", "stopped"].map(|message| dispatcher.topic(&host, message, false)),
         };
+        // Whoever subscribes to what a reload will say is not refused.
+        let _ = ["reloaded", "rejected"].map(|message| dispatcher.topic(&host, message, false));
         let mut displaced = Displaced::default();
         for row in drivers.rows() {
             if let Some(topic) = topics.of(row) {

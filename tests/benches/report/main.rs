@@ -12,6 +12,7 @@ mod flight;
 mod hung;
 mod locks;
 mod measure;
+mod messages;
 mod secop;
 mod start;
 mod waits;
@@ -30,6 +31,7 @@ fn main() {
     flight::measure(&mut report);
     hung::measure(&mut report);
     locks::measure(&mut report);
+    messages::measure(&mut report);
     exchange::measure(&mut report);
     secop::measure(&mut report);
     wire::measure(&mut report);

@@ -6,6 +6,9 @@ use baton_plugin_api::{RESERVED, is_name};
 
 use super::{Parsed, Resolver, Section};
 
+/// What messages come from that are not those of a device.
+const SENDERS: [&str; 2] = ["host", "client"];
+
 /// Checks the names of all devices and controllers, which share one space of names.
 pub(super) fn check<'a>(resolver: &Resolver<'_>, parsed: &[Parsed], sections: impl Iterator<Item = &'a Section<'a>>) {
     let mut sections: Vec<_> = sections.collect();
@@ -35,6 +38,9 @@ fn check_name(resolver: &Resolver<'_>, section: &Section<'_>) {
     if RESERVED.contains(&name.to_ascii_lowercase().as_str()) {
         let error = section.key_error(&[], format!("{} has a name that the host uses itself", what(section)));
         resolver.report(error.help(format!("reserved: {}", RESERVED.join(", "))));
+    } else if section.is_device() && SENDERS.contains(&name.to_ascii_lowercase().as_str()) {
+        let error = section.key_error(&[], format!("{} has a name by which messages are sent", what(section)));
+        resolver.report(error.help("messages of the host come from `host`, those of clients from `client:NAME`"));
     } else if !is_name(name) {
         let error = section.key_error(&[], format!("{} has a name that clients cannot use", what(section)));
         let help = "a name has letters a to z, digits and `_`, does not begin with a digit, and is at most 63 long";

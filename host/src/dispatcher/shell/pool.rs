@@ -42,9 +42,8 @@ struct State {
 }
 
 thread_local! {
-    #[allow(clippy::missing_const_for_thread_local, reason = "that of another scheduler cannot")]
     /// The pool that this thread is of.
-    static OF: Cell<*const Pool> = Cell::new(std::ptr::null());
+    static OF: Cell<*const Pool> = const { Cell::new(std::ptr::null()) };
 }
 
 impl Pool {

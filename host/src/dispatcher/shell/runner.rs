@@ -52,9 +52,8 @@ struct Progress {
 }
 
 thread_local! {
-    #[allow(clippy::missing_const_for_thread_local, reason = "that of another scheduler cannot")]
     /// The subscription whose handler runs on this thread.
-    static RUNNING: Cell<u64> = Cell::new(0);
+    static RUNNING: Cell<u64> = const { Cell::new(0) };
 }
 
 impl Wake for Runner {

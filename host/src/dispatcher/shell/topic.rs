@@ -14,8 +14,8 @@ use super::super::{
 };
 use crate::clock::Time;
 
-/// See the module. Whoever sends by it keeps it, and looks for nobody.
-pub(crate) struct Topic {
+/// A name, and those who have subscribed to it. Whoever sends by it often keeps it, and looks for nobody.
+pub struct Topic {
     name: Arc<Name>,
     /// Given up by the sender since the last one that was sent.
     skipped: AtomicU64,
@@ -46,7 +46,8 @@ impl Topic {
         })
     }
 
-    pub(crate) fn name(&self) -> &Arc<Name> {
+    /// The name.
+    pub fn name(&self) -> &Arc<Name> {
         &self.name
     }
 
@@ -68,6 +69,11 @@ impl Topic {
             self.distribute(&mut routes, skipped, content(), displaced);
         }
         routes.n
+    }
+
+    /// Sends a message, and gives its number.
+    pub fn post(&self, payload: impl FnOnce() -> (Payload, Time)) -> u64 {
+        self.send(&mut Displaced::default(), payload)
     }
 
     /// Sends a message, and gives it back: whoever keeps it shares it with the subscribers.
@@ -198,4 +204,10 @@ pub(crate) enum Known {
     Sent(Arc<Sent>),
     /// What is so, and since when.
     Now(Payload, Time),
+}
+
+impl std::fmt::Debug for Topic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Topic({}:{})", self.name.sender, self.name.message)
+    }
 }

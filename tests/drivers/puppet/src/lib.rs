@@ -44,6 +44,20 @@ impl Hand {
             .join()
             .map_err(|_| baton_plugin_api::Error::impossible("it cannot count"))
     }
+
+    /// Eight threads say `n` numbers each, all at once: so many thousands for the thread, and the number.
+    fn crowd(&mut self, n: i64, _: &Context) -> Result<()> {
+        let said = |thread: i64| {
+            let host = self.host.clone();
+            std::thread::spawn(move || (0..n).for_each(|i| host.send("said", thread * 1_000_000 + i)))
+        };
+        let threads: Vec<_> = (0..8).map(said).collect();
+        let silent = threads.into_iter().filter_map(|thread| thread.join().err()).count();
+        match silent {
+            0 => Ok(()),
+            _ => Err(baton_plugin_api::Error::impossible("one of them cannot speak")),
+        }
+    }
 }
 
 impl Device for Hand {
@@ -74,6 +88,13 @@ impl Device for Hand {
             .read(|_, _| Ok(f64::NAN));
         t.parameter::<i64>("counted").published();
         t.command("count").long().run(Hand::count);
+        t.command("crowd").long().run(Hand::crowd);
+        t.command("shout").doc("Sends a message that it does not declare").run(
+            |hand: &mut Hand, name: String, _: &Context<'_>| {
+                hand.host.send(&name, 1);
+                Ok(())
+            },
+        );
         t.command("peek")
             .doc("Reads any parameter of the lab, if it may")
             .run(|_: &mut Hand, path: String, cx: &Context<'_>| cx.get::<f64>(&ParameterRef::new(path)));
@@ -88,6 +109,7 @@ impl Device for Hand {
             .doc("Returns no number")
             .run(|_: &mut Hand, _: &Context<'_>| Ok(f64::NAN));
         t.message::<i64>("tick", "It has counted one on");
+        t.message::<i64>("said", "One of a crowd has said a number");
         t.status(|_, _| Ok(Status::idle()));
     }
 }
