@@ -155,3 +155,34 @@ fn reopen_says_when_the_device_is_open() {
     "#]],
     );
 }
+
+#[test]
+fn s6_reopen_says_what_was_left_behind_or_killed_whether_or_not_the_device_is_open_then() {
+    check(
+        &["reopen", "--abandon", "stage"],
+        expect![[r#"
+        ! stage is open
+    "#]],
+    );
+    check(
+        &["reopen", "--abandon", "pump"],
+        expect![[r#"
+        ! pump: left behind in the read of pump.flow, where it has been since 2023-11-14 22:13
+        ! pump is open
+    "#]],
+    );
+    check(
+        &["reopen", "--abandon", "pump", "--json"],
+        expect![[r#"
+        {"schema":1,"left_behind":{"worker":"pump","since":1700000000.25,"inside":"read of pump.flow"},"killed":false,"device":"pump"}
+    "#]],
+    );
+    check(
+        &["reopen", "--abandon", "gauge"],
+        expect![[r#"
+        ! its process was killed
+        ! error: gauge is not connected: no reply within 2 s (CommunicationFailed)
+        [exit 1]
+    "#]],
+    );
+}

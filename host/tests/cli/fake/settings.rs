@@ -47,8 +47,25 @@ pub(super) fn answer(action: &str, data: &Json) -> (&'static str, Json) {
         }
         (_, _, Some("gauge")) => {
             let text = "gauge is not connected: no reply within 2 s";
-            ("error__reopen", json!(["CommunicationFailed", text, {}]))
+            ("error__reopen", json!(["CommunicationFailed", text, done(data)]))
+        }
+        (_, _, device) if data["abandon"] == true => {
+            let mut done = done(data);
+            done["device"] = json!(device);
+            ("_reopened", done)
         }
         (_, _, device) => ("_reopened", json!({ "device": device })),
     }
+}
+
+/// What was done before a device was opened again: the pump's worker hung, and the gauge has a process of its own.
+fn done(data: &Json) -> Json {
+    if data["abandon"] != true {
+        return json!({});
+    }
+    let behind = json!({ "worker": "pump", "since": 1_700_000_000.25, "inside": "read of pump.flow" });
+    json!({
+        "left_behind": if data["device"] == "pump" { behind } else { Json::Null },
+        "killed": data["device"] == "gauge",
+    })
 }
