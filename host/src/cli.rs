@@ -21,6 +21,7 @@ mod output;
 mod progress;
 mod readings;
 mod snapshot;
+mod systemd;
 mod table;
 mod token;
 mod waiting;

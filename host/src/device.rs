@@ -282,6 +282,12 @@ impl Device {
         self.lock().targets.get(parameter)?.clone()
     }
 
+    /// What was written last and is to be written again when the device is opened again (D7), in the user's frame.
+    pub(crate) fn written(&self, parameter: usize) -> Option<Value> {
+        let written = self.lock().written.get(parameter)?.clone()?;
+        Some(self.parameters[parameter].as_user(written))
+    }
+
     /// The status as clients see it: the worse of the driver's and the host's (W1), and since when.
     pub fn status(&self) -> (Status, Time) {
         let state = self.lock();

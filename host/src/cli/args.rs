@@ -296,6 +296,9 @@ pub(crate) struct Run {
     /// Run every call where it is made, in a fixed order, for tests; simulated devices then have a virtual clock
     #[arg(long)]
     pub(crate) disable_async: bool,
+    /// End with exit code 1 if a device cannot be opened at the first try; for scripts and tests
+    #[arg(long)]
+    pub(crate) require_all: bool,
     /// What goes to the log on standard error: error, warn, info, debug, trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(crate) log: tracing::Level,

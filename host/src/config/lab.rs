@@ -203,6 +203,8 @@ pub struct ParameterConfig {
     pub ramp: Option<Setting<RampConfig>>,
     /// Value that is written when the device is opened, as its datatype keeps it.
     pub initial: Option<Setting<Value>>,
+    /// Whether the value that was written last is written again when the device is opened again.
+    pub restore: Option<Setting<bool>>,
     /// How many readings of it are kept.
     pub history: Option<Setting<usize>>,
 }

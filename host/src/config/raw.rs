@@ -204,6 +204,9 @@ pub struct RawParameter {
     /// Value that is written when the device is opened. A value may be looked up: `{ env = "VARIABLE" }`,
     /// `{ file = "path" }`.
     pub initial: Option<Json>,
+    /// Whether the value that was written last is written again when the device was lost and is back; otherwise it is
+    /// `initial`, or nothing. It is not kept beyond the end of the host.
+    pub restore: Option<bool>,
 }
 
 /// Settings of a command.

@@ -144,6 +144,7 @@ impl Change<'_> {
         let written = |p: &super::Parameter| call.label.verb == "write" && *p.name() == call.label.member;
         match (&outcome, self.device.parameters.iter().position(written)) {
             (Ok(reading), Some(parameter)) => {
+                self.note_written(parameter);
                 self.record(parameter, Ok(reading.clone()), now, true);
             }
             (Err(failure), Some(parameter)) => {
@@ -167,6 +168,19 @@ impl Change<'_> {
             self.host_status(status, now);
         }
         outcome
+    }
+
+    /// Keeps what was written, if it is to be written again (D7).
+    fn note_written(&mut self, parameter: usize) {
+        let description = &self.device.parameters[parameter];
+        if !description.restores() {
+            return;
+        }
+        let target = self.state.targets[parameter].as_ref();
+        // What somebody has ruled out meanwhile is not what they want to find again.
+        let written = target.and_then(|target| description.for_driver(&target.value).ok());
+        let before = std::mem::replace(&mut self.state.written[parameter], written);
+        self.displaced.payloads.extend(before.map(Payload::Value));
     }
 
     /// The worker has come back, or another body is the worker now. The failure of a motion stays to be seen.

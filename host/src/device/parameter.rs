@@ -51,6 +51,7 @@ pub struct Parameter {
     timeout: TimeLimit,
     motion_timeout: TimeLimit,
     initial: Option<Value>,
+    restores: bool,
     ramp: Option<RampConfig>,
     history: usize,
 }
@@ -76,6 +77,7 @@ impl Parameter {
             motion_timeout,
             fresh_for,
             initial,
+            restore,
             ramp,
             history,
             ..
@@ -100,6 +102,7 @@ impl Parameter {
             timeout: TimeLimit::of(timeout.as_ref(), description.timeout, host.timeout),
             motion_timeout: TimeLimit::of(motion_timeout.as_ref(), description.motion_timeout, host.motion_timeout),
             initial: initial.as_ref().map(|setting| setting.value.clone()),
+            restores: restore.as_ref().is_some_and(|setting| setting.value),
             ramp: ramp.as_ref().map(|setting| setting.value),
             history: history.as_ref().map_or(host.history, |setting| setting.value),
             description,
@@ -194,6 +197,11 @@ impl Parameter {
     /// What is written when the device opens (D7).
     pub(crate) fn initial(&self) -> Option<&Value> {
         self.initial.as_ref()
+    }
+
+    /// Whether what was written last is written again when the device was lost and is back (D7).
+    pub(crate) fn restores(&self) -> bool {
+        self.restores
     }
 
     /// A value of it as people read it.

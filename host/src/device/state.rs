@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use baton_plugin_api::{Status, StatusCode, Time};
+use baton_plugin_api::{Status, StatusCode, Time, Value};
 use serde::Serialize;
 
 use super::{LastReading, Reading, history::History, wait::Wait};
@@ -84,6 +84,8 @@ pub(crate) struct State {
     /// When the driver last told each by itself, since all was read the last time.
     pub(super) told: Vec<Option<Time>>,
     pub(super) targets: Vec<Option<Reading>>,
+    /// The values that were written last and arrived, in the hardware's frame, of those parameters that are restored (D7).
+    pub(super) written: Vec<Option<Value>>,
     pub(super) driver_status: Status,
     /// What the host knows better than the driver: busy from acceptance to resolution, and the error of a motion that
     /// failed, until the next one is accepted (W1).
@@ -118,6 +120,7 @@ impl State {
             sent: vec![None; parameters],
             told: vec![None; parameters],
             targets: vec![None; parameters],
+            written: vec![None; parameters],
             driver_status: Status::idle(),
             host_status: None,
             stuck: None,

@@ -16,8 +16,12 @@ pub struct LabStatus {
     pub since: f64,
     /// `threaded` or `inline`.
     pub execution: &'static str,
+    /// Whether all devices can be used: `ok`, `opening` if some have not been tried yet, or `degraded`.
+    pub state: &'static str,
     /// How many devices there are, and how many can be used.
     pub devices: DeviceCount,
+    /// Those that are being opened for the first time.
+    pub opening: Vec<String>,
     /// Those that are not connected.
     pub down: Vec<Down>,
     /// Calls that a driver is inside of now.
@@ -111,6 +115,19 @@ impl Lab {
             .iter()
             .filter(|device| device.is_up() && !device.is_stuck())
             .count();
+        let opening: Vec<_> = self
+            .devices()
+            .iter()
+            .filter(|device| device.connection() == Connection::Opening)
+            .collect();
+        let opening: Vec<_> = opening.iter().map(|device| device.name().to_string()).collect();
+        let total = self.devices().len();
+        let state = match up {
+            up if up == total => "ok",
+            // What is left are those that are not down, either.
+            up if up + opening.len() == total => "opening",
+            _ => "degraded",
+        };
         let counters = self.executor().counters();
         let (pending, inside, stuck) = self.executor().load();
         LabStatus {
@@ -120,10 +137,9 @@ impl Lab {
                 Execution::Threaded => "threaded",
                 Execution::Inline => "inline",
             },
-            devices: DeviceCount {
-                total: self.devices().len(),
-                up,
-            },
+            state,
+            devices: DeviceCount { total, up },
+            opening,
             down,
             inside,
             stuck,

@@ -1,35 +1,28 @@
 //! `baton run`: opens a lab and serves it until it is told to end.
 
-use std::{io, time::Duration};
+mod ending;
+mod ready;
 
-use baton_plugin_api::StatusCode;
-use serde_json::json;
+use std::io;
+
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 
-mod ending;
-
-use super::check::{BAD_CONFIG, count};
+use super::check::BAD_CONFIG;
 use crate::{
     cli::{
         args::Run,
         failure::Failure,
-        format::status_style,
         lab_file::{self, Against, LabFile},
         output::Output,
-        table::{Cell, Table},
     },
     config::{Execution, LabConfig, Secret},
-    device::Device,
     lab::Lab,
     log::Log,
     plugin::{Drivers, State},
     server::{Addresses, Server},
 };
 use ending::{Ending, Signals};
-
-/// How long the table at the start waits for devices that are slow to open; they go on opening.
-const OPENING: Duration = Duration::from_secs(5);
 
 /// Opens the lab and serves it until SIGTERM or Ctrl-C.
 pub(super) fn run(run: &Run, token: Option<Secret>, output: Output) -> Result<(), Failure> {
@@ -52,7 +45,7 @@ pub(super) fn run(run: &Run, token: Option<Secret>, output: Output) -> Result<()
     }
     settle(&mut config, run, token);
     let runtime = runtime(config.host.execution)?;
-    runtime.block_on(serve(config, &file, &log, output))
+    runtime.block_on(serve(config, &file, &log, run.require_all, output))
 }
 
 /// What the command line and the environment say goes before what the config says.
@@ -83,7 +76,7 @@ fn runtime(execution: Execution) -> io::Result<tokio::runtime::Runtime> {
     }
 }
 
-async fn serve(config: LabConfig, file: &LabFile, log: &Log, output: Output) -> Result<(), Failure> {
+async fn serve(config: LabConfig, file: &LabFile, log: &Log, require_all: bool, output: Output) -> Result<(), Failure> {
     // First the address, then the devices: a second host on the same config must not touch the hardware.
     let host = &config.host;
     let addresses = Addresses::bind_with(host.listen.as_deref(), host.socket.as_deref(), host.token.as_ref());
@@ -91,84 +84,11 @@ async fn serve(config: LabConfig, file: &LabFile, log: &Log, output: Output) -> 
     let signals = Signals::count()?;
     let lab = Lab::open(config, file.drivers.clone()).map_err(|error| Failure::Request(error.to_string()))?;
     let server = Server::new(&lab, addresses).with_log(log);
-    lab.wait_ready(OPENING);
-    introduce(&lab, &server, output)?;
+    if require_all {
+        ready::demand_all(&lab, output)?;
+    }
+    ready::announce(&lab, server.addresses().to_vec(), output)?;
     Ending::new(lab, signals, output).after(server).await
-}
-
-/// Says what runs, where, and with which drivers and devices.
-fn introduce(lab: &Lab, server: &Server, output: Output) -> Result<(), Failure> {
-    let addresses = server.addresses();
-    let version = env!("CARGO_PKG_VERSION");
-    if output.json {
-        return output.object(json!({
-            "version": version,
-            "lab": lab.config().name,
-            "pid": std::process::id(),
-            "listen": addresses,
-            "status": lab.status(),
-            "drivers": lab.drivers().rows(),
-        }));
-    }
-    let devices = count(lab.devices().len(), "device");
-    output.line(&format!(
-        "baton {version}   lab \"{}\"   {devices}   secop {}",
-        lab.config().name,
-        addresses.join("  ")
-    ))?;
-    output.table(&drivers_table(lab.drivers()))?;
-    output.table(&devices_table(lab))
-}
-
-fn drivers_table(drivers: &Drivers) -> Table {
-    let mut table = Table::bare();
-    for row in drivers.rows().iter().filter(|row| row.state != State::NotADriver) {
-        let offers: Vec<&str> = row.devices.iter().chain(&row.controllers).map(String::as_str).collect();
-        let note = row.reason.clone().unwrap_or_else(|| offers.join(" "));
-        table.row([
-            format!("  {}", row.name.as_deref().unwrap_or("-")).into(),
-            row.version.clone().unwrap_or_else(|| "-".to_owned()).into(),
-            row.state.name().into(),
-            shorten(&row.file.display().to_string()).into(),
-            note.into(),
-        ]);
-    }
-    table
-}
-
-/// A path from here, where it lies below the current folder.
-fn shorten(file: &str) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    match std::path::Path::new(file).strip_prefix(&here) {
-        Ok(below) => below.display().to_string(),
-        Err(_) => file.to_owned(),
-    }
-}
-
-fn devices_table(lab: &Lab) -> Table {
-    let mut table = Table::new(["  DEVICE", "TYPE", "STATUS", "VALUE"]);
-    for device in lab.devices() {
-        let config = device.config();
-        let (status, _) = device.status();
-        let style = status_style(status.code.word());
-        table.row([
-            format!("  {}", device.name()).into(),
-            format!("{}/{}", config.driver, config.device_type).into(),
-            Cell::styled(status.code.word(), style),
-            value(device, status.code, &status.text).into(),
-        ]);
-    }
-    table
-}
-
-/// The value of a device, or what keeps it from having one.
-fn value(device: &Device, code: StatusCode, text: &str) -> String {
-    let main = device.main().and_then(|main| Some((main, device.last(main.index())?)));
-    match main {
-        Some((main, Ok(reading))) if code != StatusCode::Error => main.format(&reading.value),
-        Some(_) | None if !text.is_empty() => text.to_owned(),
-        _ => "-".to_owned(),
-    }
 }
 
 /// Files that look like the driver that is missing.

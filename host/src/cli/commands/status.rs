@@ -63,11 +63,11 @@ fn of_host(address: &str, status: &Json) -> Vec<(String, String)> {
         ("listens at", listen.join(", ")),
         ("config", part("/config")),
         ("execution", part("/execution")),
-        (
-            "devices",
-            format!("{} of {} up", part("/devices/up"), part("/devices/total")),
-        ),
+        ("devices", devices(status)),
     ];
+    for opening in list("opening") {
+        facts.push(("  opening", plain(opening)));
+    }
     for down in list("down") {
         let name = down.get("device").map(plain).unwrap_or_default();
         let cause = down.get("cause").map(plain).unwrap_or_default();
@@ -98,6 +98,16 @@ fn of_host(address: &str, status: &Json) -> Vec<(String, String)> {
         facts.push(("  behind", fact));
     }
     facts.into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect()
+}
+
+/// `20 of 20 up`, or `degraded 18/20`.
+fn devices(status: &Json) -> String {
+    let part = |pointer: &str| status.pointer(pointer).map_or_else(|| "-".to_owned(), plain);
+    let (up, total) = (part("/devices/up"), part("/devices/total"));
+    match part("/state").as_str() {
+        state @ ("degraded" | "opening") => format!("{state} {up}/{total}"),
+        _ => format!("{up} of {total} up"),
+    }
 }
 
 fn locks(count: &str) -> String {

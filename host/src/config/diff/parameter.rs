@@ -28,6 +28,7 @@ pub(super) fn compare(found: &mut Comparison<'_>, name: &str, old: &DeviceConfig
         history,
         ramp,
         initial,
+        restore,
     } = &after;
     let unit = |config: &DeviceConfig| {
         let index = config.table.parameters.iter().position(|p| p.name == name);
@@ -134,6 +135,14 @@ pub(super) fn compare(found: &mut Comparison<'_>, name: &str, old: &DeviceConfig
         before.history.as_ref(),
         history.as_ref(),
         usize::to_string,
+    );
+    setting(
+        found,
+        key("restore"),
+        now,
+        before.restore.as_ref(),
+        restore.as_ref(),
+        bool::to_string,
     );
     setting(found, key("ramp"), free, before.ramp.as_ref(), ramp.as_ref(), |r| {
         shown_ramp(r, &unit)

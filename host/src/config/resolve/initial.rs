@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{indirect::LookedUp, parameter::Settings, quantity};
 use crate::{
-    config::{Bound, Limits, Whose},
+    config::{Bound, Limits, Setting, Whose},
     units::{Unit, UnitError},
 };
 
@@ -19,7 +19,7 @@ impl Settings<'_, '_> {
     pub(super) fn initial(&self, limits: &Limits) -> Option<(Value, bool)> {
         let path = self.path("initial");
         let node = self.section.node(&path).filter(|_| self.section.is_clean(&path))?;
-        if let Some(error) = self.refusal() {
+        if let Some(error) = self.refusal("initial", "has no initial value") {
             self.report(error);
             return None;
         }
@@ -38,22 +38,33 @@ impl Settings<'_, '_> {
         Some((value, !looked_up.is_empty()))
     }
 
-    /// Why a parameter can have no initial value at all.
-    fn refusal(&self) -> Option<Diagnostic> {
+    /// Whether what users have written is written again.
+    pub(super) fn restore(&self, raw: Option<bool>) -> Option<Setting<bool>> {
+        let wanted = raw == Some(true);
+        match self.refusal("restore", "is not restored") {
+            Some(error) if wanted => {
+                self.report(error);
+                None
+            }
+            _ => self.setting("restore", raw),
+        }
+    }
+
+    /// Why a parameter can have no `key`, by which it would be written when the device is opened. `not` is what it is or
+    /// has not then.
+    fn refusal(&self, key: &str, not: &str) -> Option<Diagnostic> {
         let name = &self.description.name;
-        let path = self.path("initial");
+        let path = self.path(key);
         if !self.description.writable {
-            return Some(
-                self.section
-                    .key_error(&path, format!("`{name}` cannot be written, so it has no initial value")),
-            );
+            let message = format!("`{name}` cannot be written, so it {not}");
+            return Some(self.section.key_error(&path, message));
         }
         if self.is_ramped {
-            let message = format!("`{name}` has no initial value: it would be there at once, and not by its ramp");
+            let message = format!("`{name}` {not}: it would be there at once, and not by its ramp");
             return Some(self.section.key_error(&path, message));
         }
         self.is_main_of_drivable.then(|| {
-            let message = format!("`{name}` has no initial value: writing it moves the device");
+            let message = format!("`{name}` {not}: writing it moves the device");
             let error = self.section.key_error(&path, message);
             error.help("nothing moves because a host was started; move it with `baton set`, or from a script")
         })

@@ -112,6 +112,7 @@ impl Settings<'_, '_> {
             history: self.setting("history", raw.history.map(usize::from)),
             ramp: self.ramp(raw),
             initial: None,
+            restore: self.restore(raw.restore),
             ..frame
         };
         config.parameters.insert(self.description.name.clone(), resolved);

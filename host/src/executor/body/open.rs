@@ -158,31 +158,30 @@ impl Body {
         Ok(())
     }
 
-    /// Writes what the config wants written at open (D7).
+    /// Writes what the config wants written at open, and what users have written before the device was lost, where the
+    /// config wants that (D7).
     fn write_initial(&mut self, slot: usize) -> Result<(), Error> {
         let device = Arc::clone(&self.instances[slot].device);
         for parameter in device.parameters() {
-            let Some(value) = parameter.initial().cloned() else {
-                continue;
+            let (what, verb, value) = match (device.written(parameter.index()), parameter.initial()) {
+                (Some(written), _) => ("value to restore", "restoring write", written),
+                (None, Some(initial)) => ("initial value", "initial write", initial.clone()),
+                (None, None) => continue,
             };
             // The user may have narrowed the limits since the config was read.
             let hardware = match parameter.for_driver(&value) {
                 Ok(hardware) => hardware,
                 Err(refusal) => {
-                    tracing::warn!(device = %device.name(), "the initial value was not written: {refusal}");
+                    tracing::warn!(device = %device.name(), "the {what} was not written: {refusal}");
                     continue;
                 }
             };
             let raw = RawValue::from(hardware);
             let index = parameter.index() as u32;
-            let written = self.enter_alone(
-                slot,
-                parameter.name(),
-                "initial write",
-                parameter.timeout(),
-                |raw_device, cx| raw_device.write(index, raw, cx),
-            );
-            written.map_err(|error| error.context(format!("initial value of {}", parameter.path())))?;
+            let written = self.enter_alone(slot, parameter.name(), verb, parameter.timeout(), |raw_device, cx| {
+                raw_device.write(index, raw, cx)
+            });
+            written.map_err(|error| error.context(format!("{what} of {}", parameter.path())))?;
             let now = self.now();
             device.change(|change| change.target(parameter.index(), value, now));
         }
