@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import doctest
-import importlib
+import importlib.util
 import pkgutil
 import re
 from pathlib import Path
@@ -23,7 +23,10 @@ MODULES = sorted(module.name for module in pkgutil.iter_modules(baton.__path__))
 def test_docstrings(name: str) -> None:
     module = importlib.import_module(f"baton.{name}")
     found = doctest.DocTestFinder(exclude_empty=True).find(module, f"baton.{name}", extraglobs={})
-    run([test for test in found if test.examples])
+    tests = [test for test in found if test.examples]
+    if importlib.util.find_spec("pint") is None:
+        tests = [test for test in tests if ".to(" not in (test.docstring or "")]
+    run(tests)
 
 
 def test_the_package_s_own() -> None:

@@ -231,7 +231,7 @@ def test_l10_what_is_protected_nobody_writes(lab: baton.Lab, other: baton.Lab) -
 
 def test_whoever_waits_is_told_for_whom(lab: baton.Lab, other: baton.Lab, capsys: pytest.CaptureFixture[str]) -> None:
     begin = time.monotonic()
-    with other.lock(other.stage, note="alignment"), pytest.raises(baton.Locked), lab.lock(lab.stage, wait=2.3):
+    with other.lock(other.stage, note="alignment"), pytest.raises(baton.Locked), lab.lock(lab.stage, wait=4):
         pytest.fail("it was locked")
     line = capsys.readouterr().err
     assert line.startswith("baton: waiting for stage: stage is locked by") and "alignment" in line
