@@ -7,9 +7,10 @@ use baton_host::{
     failure::{Failure, Refusal},
     lab::{Lab, Owner},
 };
-use baton_tests::lab::{Follower, WATCHDOG, done, failure, lab, number, skip_inline};
+use baton_tests::lab::{Follower, WATCHDOG, done, failure, lab, number, skip_inline, skip_isolated};
 
 const HANG: &str = "a real hang cannot be cut short";
+const KILLED: &str = "what hangs there is killed at its deadline, and nobody is stuck";
 
 const LAB: &str = r#"
     poll = "0 s"
@@ -47,7 +48,7 @@ fn returned(me: &Owner, device: &str, count: f64) {
 
 #[test]
 fn s6_a_stuck_worker_is_left_behind_and_its_device_is_there_again() {
-    if skip_inline(HANG) {
+    if skip_inline(HANG) || skip_isolated(KILLED) {
         return;
     }
     let lab = lab(LAB);
@@ -73,7 +74,7 @@ fn s6_a_stuck_worker_is_left_behind_and_its_device_is_there_again() {
 
 #[test]
 fn s6_what_was_left_behind_is_deaf_moves_nothing_and_is_never_called_again() {
-    if skip_inline(HANG) {
+    if skip_inline(HANG) || skip_isolated(KILLED) {
         return;
     }
     let lab = lab(LAB);
@@ -93,7 +94,7 @@ fn s6_what_was_left_behind_is_deaf_moves_nothing_and_is_never_called_again() {
 
 #[test]
 fn s6_not_even_closing_the_lab_drops_what_was_left_behind() {
-    if skip_inline(HANG) {
+    if skip_inline(HANG) || skip_isolated(KILLED) {
         return;
     }
     let lab = lab(LAB);
@@ -108,7 +109,7 @@ fn s6_not_even_closing_the_lab_drops_what_was_left_behind() {
 
 #[test]
 fn s6_a_line_that_is_still_held_is_said_to_be_and_by_what() {
-    if skip_inline(HANG) {
+    if skip_inline(HANG) || skip_isolated(KILLED) {
         return;
     }
     let lab = lab(&LAB.replace("options.motor = \"stage\"", "options.line = \"/dev/ttyS7\""));
@@ -125,7 +126,7 @@ fn s6_a_line_that_is_still_held_is_said_to_be_and_by_what() {
 
 #[test]
 fn s6_sixteen_are_left_behind_at_most_and_the_refusal_says_what_to_do() {
-    if skip_inline(HANG) {
+    if skip_inline(HANG) || skip_isolated(KILLED) {
         return;
     }
     let lab = lab(LAB);
@@ -152,7 +153,7 @@ fn s6_sixteen_are_left_behind_at_most_and_the_refusal_says_what_to_do() {
 
 #[test]
 fn s6_a_controller_is_left_behind_with_all_its_devices() {
-    if skip_inline(HANG) {
+    if skip_inline(HANG) || skip_isolated(KILLED) {
         return;
     }
     let lab: Lab = lab(r#"

@@ -7,7 +7,7 @@ use baton_host::{
     executor::WaitError,
     failure::{Failure, Refusal},
 };
-use baton_tests::lab::{Follower, WATCHDOG, arm, done, failure, lab, number, release, skip_inline};
+use baton_tests::lab::{Follower, WATCHDOG, arm, done, failure, lab, number, release, skip_inline, skip_isolated};
 
 const LAB: &str = r#"
     poll = "0 s"
@@ -33,10 +33,11 @@ const LAB: &str = r#"
 "#;
 
 const HANG: &str = "a real hang cannot be cut short";
+const KILLED: &str = "what hangs there is killed at its deadline, and nobody is stuck";
 
 #[test]
 fn s3_an_overrun_times_out_and_names_all_that_matters() {
-    if skip_inline(HANG) {
+    if skip_inline(HANG) || skip_isolated(KILLED) {
         return;
     }
     let lab = lab(LAB);
@@ -111,7 +112,7 @@ fn s3_an_overrun_times_out_and_names_all_that_matters() {
 
 #[test]
 fn s3_a_late_read_is_recorded_but_stays_a_timeout() {
-    if skip_inline(HANG) {
+    if skip_inline(HANG) || skip_isolated(KILLED) {
         return;
     }
     let lab = lab(LAB);
@@ -132,7 +133,7 @@ fn s3_a_late_read_is_recorded_but_stays_a_timeout() {
 
 #[test]
 fn s3_on_a_controller_all_its_devices_are_stuck_and_say_so() {
-    if skip_inline(HANG) {
+    if skip_inline(HANG) || skip_isolated(KILLED) {
         return;
     }
     let lab = lab(LAB);
@@ -163,7 +164,7 @@ fn s3_on_a_controller_all_its_devices_are_stuck_and_say_so() {
 
 #[test]
 fn s3_a_request_whose_time_is_over_in_the_queue_is_a_refusal() {
-    if skip_inline(HANG) {
+    if skip_inline(HANG) || skip_isolated(KILLED) {
         return;
     }
     let lab = lab("poll = \"0 s\"\n[devices.supply]\ndriver = \"sim\"\ntype = \"supply\"\noptions.hang_for = \"1 s\"");
@@ -183,7 +184,7 @@ fn s3_a_request_whose_time_is_over_in_the_queue_is_a_refusal() {
 
 #[test]
 fn s3_many_overruns_leave_nothing_behind() {
-    if skip_inline(HANG) {
+    if skip_inline(HANG) || skip_isolated(KILLED) {
         return;
     }
     // The limit and the return race against each other; whoever wins, the worker works on.
@@ -223,7 +224,7 @@ fn s3_a_late_call_is_a_timeout_in_both_modes() {
 
 #[test]
 fn d2_what_is_not_polled_any_more_is_stale_until_it_is() {
-    if skip_inline(HANG) {
+    if skip_inline(HANG) || skip_isolated(KILLED) {
         return;
     }
     let lab = lab(

@@ -13,6 +13,7 @@ mod hung;
 mod locks;
 mod measure;
 mod messages;
+mod process;
 mod secop;
 mod start;
 mod waits;
@@ -21,6 +22,9 @@ mod wire;
 use measure::Report;
 
 fn main() {
+    if process::is_sender() {
+        return process::send();
+    }
     let quick = std::env::args().any(|argument| argument == "--test");
     let only = std::env::args()
         .skip(1)
@@ -33,6 +37,7 @@ fn main() {
     locks::measure(&mut report);
     messages::measure(&mut report);
     exchange::measure(&mut report);
+    process::measure(&mut report);
     secop::measure(&mut report);
     wire::measure(&mut report);
     waits::measure(&mut report);

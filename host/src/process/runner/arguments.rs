@@ -41,7 +41,7 @@ pub(in crate::process) fn write(spawn: &Spawn, parent: Pid) -> Vec<OsString> {
 }
 
 impl Arguments {
-    /// Reads what [`write`] has written, from behind the command.
+    /// Reads what [`write()`] has written, from behind the command.
     ///
     /// # Errors
     /// What is wrong, for people.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use baton_plugin_api::{
-    Context, Device, Host, Result, Table, export_driver,
+    Array, Context, Datatype, Device, Host, Result, Table, export_driver,
     schemars::{self, JsonSchema},
 };
 use serde::Deserialize;
@@ -132,4 +132,38 @@ impl Device for Ticker {
     }
 }
 
-export_driver!(Register, Sleeper, Ticker);
+/// How many bytes a frame has.
+const FRAME: usize = 8 << 20;
+
+/// A device with a large value, and one that ends its process.
+pub struct Camera {
+    frame: Array,
+}
+
+impl Device for Camera {
+    type Options = RegisterOptions;
+    const TYPE: &'static str = "camera";
+
+    fn open(_: RegisterOptions, _: Host) -> Result<Self> {
+        Ok(Camera {
+            frame: Array::new(vec![7u8; FRAME]),
+        })
+    }
+
+    fn table(t: &mut Table<Self>) {
+        t.doc("A device with a large value");
+        t.parameter("frame")
+            .doc("8 MiB, always the same")
+            .datatype(Datatype::Array {
+                element: Box::new(Datatype::Int { min: 0, max: 255 }),
+                shape: vec![FRAME as u64],
+            })
+            .no_poll()
+            .read(|camera: &mut Self, _| Ok(camera.frame.clone()));
+        t.command("crash")
+            .doc("Ends the process, whose ever it is")
+            .run(|_: &mut Self, _: &Context<'_>| -> Result<()> { std::process::abort() });
+    }
+}
+
+export_driver!(Register, Sleeper, Ticker, Camera);
