@@ -1,5 +1,8 @@
 //! Calls: one use of a driver, as a future with two marks.
 
+mod cancelling;
+mod limit;
+
 use std::{
     fmt,
     future::Future,
@@ -14,14 +17,11 @@ use std::{
 
 use baton_plugin_api::ErrorKind;
 
+pub(crate) use cancelling::Canceller;
+pub use cancelling::Cancelling;
+
 use crate::{
-    arbiter::Permit,
-    audit::Asked,
-    clock::Time,
-    device::{Reading, SetBy, TimeLimit},
-    dispatcher::Topic,
-    failure::Failure,
-    owner::OwnerId,
+    arbiter::Permit, audit::Asked, clock::Time, device::Reading, dispatcher::Topic, failure::Failure, owner::OwnerId,
 };
 
 /// A write, a command, a fresh read, or a function of the user's on its way (C1).
@@ -94,50 +94,6 @@ struct State<T> {
     canceller: Option<Arc<dyn Canceller<T>>>,
     /// What keeps its targets until it is resolved (L4): here and nowhere else, so that whatever resolves it ends that.
     permit: Option<Permit>,
-}
-
-/// What cancelling a call came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cancelling {
-    /// Nothing: it had been resolved before.
-    Over,
-    /// It has ended: it had not begun, or nothing was moved by it.
-    Ended,
-    /// Its device is being stopped, or its driver was told; it ends when that is done.
-    Stopping,
-    /// Its driver is inside of it, and there is no way to interrupt that. It ends when the driver returns, or has overrun
-    /// its limit. The text says so, and what can be done.
-    CannotInterrupt(String),
-}
-
-impl Cancelling {
-    /// In a word or three, for programs: `over`, `ended`, `stopping`, `cannot be interrupted`.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Cancelling::Over => "over",
-            Cancelling::Ended => "ended",
-            Cancelling::Stopping => "stopping",
-            Cancelling::CannotInterrupt(_) => "cannot be interrupted",
-        }
-    }
-}
-
-/// Does what cancelling a call takes besides raising its flag.
-pub(crate) trait Canceller<T>: Send + Sync {
-    /// `call` was cancelled and is not resolved.
-    fn cancel(&self, call: &Arc<CallCore<T>>) -> Cancelling;
-
-    /// Inline, of a [driven](Call::driven) call: runs the lab until it is resolved, or `timeout` of the lab's time is
-    /// over. `false` if somebody else runs it.
-    fn drive(&self, _call: &CallCore<T>, _timeout: Duration) -> bool {
-        false
-    }
-
-    /// Inline, of a [driven](Call::driven) call: lets the lab do one thing, or time pass until there is one; `false` if
-    /// there is none.
-    fn turn(&self) -> bool {
-        false
-    }
 }
 
 impl<T> Clone for Call<T> {
@@ -366,49 +322,6 @@ impl<T> CallCore<T> {
             true => self.lock().canceller.clone(),
             false => None,
         }
-    }
-
-    /// When its caller's time is over.
-    pub(crate) fn ends(&self) -> Option<Time> {
-        self.limit.map(|limit| self.accepted + limit)
-    }
-
-    /// How long it may be inside its driver, or move, from now on: what its caller says goes before what others say. Who
-    /// is impatient does not have others give up a driver earlier; what is `long` is stopped then, though (S4).
-    pub(crate) fn time_limit(&self, declared: &TimeLimit, long: bool, now: Time) -> TimeLimit {
-        let rest = self.ends().map(|ends| ends.since(now));
-        match rest.filter(|rest| long || *rest > declared.duration) {
-            Some(duration) => TimeLimit {
-                duration,
-                set_by: SetBy::Request,
-            },
-            None => declared.clone(),
-        }
-    }
-
-    /// How it ends when a limit is over that began to count at `since`.
-    pub(crate) fn overrun(&self, limit: &TimeLimit, since: Time, now: Time) -> Failure {
-        let (limit, set_by, since) = match (self.limit, &limit.set_by) {
-            (Some(limit), SetBy::Request) => (limit, SetBy::Request, self.accepted),
-            _ => (limit.duration, limit.set_by.clone(), since),
-        };
-        Failure::Timeout {
-            path: self.label.path(),
-            call: self.label.verb,
-            limit,
-            set_by,
-            elapsed: now.since(since),
-        }
-    }
-
-    /// How it ends when its caller's time is over; `None` while that is not so.
-    pub(crate) fn out_of_time(&self, now: Time) -> Option<Failure> {
-        self.ends().filter(|ends| *ends <= now)?;
-        let limit = TimeLimit {
-            duration: Duration::ZERO,
-            set_by: SetBy::Request,
-        };
-        Some(self.overrun(&limit, self.accepted, now))
     }
 
     /// Has the driver hear that nobody waits for it any more.
