@@ -154,7 +154,7 @@ fn a_number_with_a_unit_is_a_string() {
     check(
         "name = 'x'\ntimeout = 5\ntravel = ['0 mm', 12.5]",
         expect![[r#"
-            mark travel.0 "0 mm" Quantity { unit: "mm", minimum: None, maximum: None }
+            mark travel.0 "0 mm" Quantity { unit: "mm", is_difference: false, minimum: None, maximum: None }
             x.toml:2:11: error: `timeout` has no unit
                 |5|
                 help: write `"5 s"`
@@ -167,8 +167,8 @@ fn a_number_with_a_unit_is_a_string() {
         "name = 'x'\ntimeout = '200 ms'\ntravel = ['0 mm', '1 cm']",
         expect![[r#"
         mark timeout "200 ms" Quantity { unit: "s", minimum: None, maximum: None }
-        mark travel.0 "0 mm" Quantity { unit: "mm", minimum: None, maximum: None }
-        mark travel.1 "1 cm" Quantity { unit: "mm", minimum: None, maximum: None }
+        mark travel.0 "0 mm" Quantity { unit: "mm", is_difference: false, minimum: None, maximum: None }
+        mark travel.1 "1 cm" Quantity { unit: "mm", is_difference: false, minimum: None, maximum: None }
     "#]],
     );
     check(
