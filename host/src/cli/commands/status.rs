@@ -87,6 +87,9 @@ fn of_host(address: &str, status: &Json) -> Vec<(String, String)> {
         };
         facts.push(("audit log", format!("{}{problem}", part("/audit/file"))));
     }
+    for process in list("processes") {
+        facts.push(("  process", of_process(process)));
+    }
     for stuck in list("stuck") {
         let text = |name: &str| stuck.get(name).map(plain).unwrap_or_default();
         let fact = format!("{} since {}: in {}", text("worker"), since(stuck), text("inside"));
@@ -108,6 +111,25 @@ fn devices(status: &Json) -> String {
         state @ ("degraded" | "opening") => format!("{state} {up}/{total}"),
         _ => format!("{up} of {total} up"),
     }
+}
+
+/// `stage: pid 4711, started 3 times; its process was killed by SIGSEGV`
+fn of_process(process: &Json) -> String {
+    let number = |name: &str| process.get(name).and_then(Json::as_u64).unwrap_or_default();
+    let worker = process.get("worker").map(plain).unwrap_or_default();
+    let pid = match process.get("pid").and_then(Json::as_u64) {
+        Some(pid) => format!("pid {pid}"),
+        None => "not running".to_owned(),
+    };
+    let deaths = match number("deaths") {
+        0 => String::new(),
+        deaths => format!(", started {} times, died {deaths} times", number("starts")),
+    };
+    let last = process
+        .get("last_death")
+        .map(|last| format!("; {}", plain(last)))
+        .unwrap_or_default();
+    format!("{worker}: {pid}{deaths}{last}")
 }
 
 fn locks(count: &str) -> String {
