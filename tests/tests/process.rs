@@ -20,11 +20,16 @@ fn wrecks(more: &str) -> Lab {
     lab(&two_wrecks(more))
 }
 
+/// The same, with calls that end soon.
+fn hasty_wrecks() -> Lab {
+    lab(&two_wrecks("").replace("20 s", "1 s"))
+}
+
 fn two_wrecks(more: &str) -> String {
     format!(
         r#"
         poll = "0 s"
-        timeout = "1 s"
+        timeout = "20 s"
         isolation = "process"
         [devices.wreck]
         driver = "crasher"
@@ -41,7 +46,7 @@ fn two_wrecks(more: &str) -> String {
 fn planks() -> Lab {
     lab(r#"
         poll = "0 s"
-        timeout = "1 s"
+        timeout = "20 s"
         isolation = "process"
         [controllers.hulk]
         driver = "crasher"

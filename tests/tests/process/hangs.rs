@@ -3,7 +3,7 @@
 use baton_host::failure::Failure;
 use baton_tests::lab::{Follower, done, failure, lab_that_opens, number, skip_inline};
 
-use super::{comes_back, integer, planks, two_wrecks, until, wrecks};
+use super::{comes_back, hasty_wrecks, integer, planks, two_wrecks, until, wrecks};
 
 const HANG: &str = "nobody watches over a call there, so a real hang cannot be cut short";
 
@@ -18,7 +18,7 @@ fn s3_a_call_that_hangs_is_killed_at_its_deadline() {
         ("hang", "command"),
         ("stop", "write"),
     ] {
-        let lab = wrecks("");
+        let lab = hasty_wrecks();
         let me = lab.owner("test");
         let pid = integer(&me, "wreck.pid");
         done(me.set("wreck.doom", format!("{doom} {entry}")));
