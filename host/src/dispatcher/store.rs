@@ -32,10 +32,16 @@ pub(super) struct Store<R> {
     occupied: usize,
     messages: usize,
     replies: usize,
+    /// Of all that waits.
     bytes: usize,
+    /// Of the messages alone.
+    message_bytes: usize,
     /// The places that have the most entries and bytes, as far as is known.
     most: u32,
     largest: u32,
+    /// How many places were looked at to make room.
+    #[cfg(test)]
+    looked: std::cell::Cell<usize>,
 }
 
 /// What waits of one subscription and one name.
@@ -132,8 +138,11 @@ impl<R> Store<R> {
             messages: 0,
             replies: 0,
             bytes: 0,
+            message_bytes: 0,
             most: 0,
             largest: 0,
+            #[cfg(test)]
+            looked: std::cell::Cell::new(0),
         }
     }
 
@@ -251,6 +260,7 @@ impl<R> Store<R> {
         });
         self.messages += 1;
         self.bytes += sent.bytes;
+        self.message_bytes += sent.bytes;
         if count > self.place(self.most).count {
             self.most = index;
         }
@@ -303,6 +313,7 @@ impl<R> Store<R> {
         self.occupied -= usize::from(self.place(index).count == 0);
         self.messages -= 1;
         self.bytes -= sent.bytes;
+        self.message_bytes -= sent.bytes;
         let lost = lost + 1 + sent.skipped;
         displaced.push(sent);
         self.trim();
@@ -347,31 +358,39 @@ impl<R> Store<R> {
 
     /// A place with the most entries, or with no less than the average.
     fn most(&mut self) -> u32 {
-        let (total, occupied) = (self.messages, self.occupied.max(1));
-        if self.place(self.most).count * occupied < total || self.place(self.most).count == 0 {
-            self.most = self.heaviest(|place| place.count);
+        let total = self.messages;
+        if !self.is_heavy(self.most, total, |place| place.count) {
+            self.most = self.next_heavy(self.most, total, |place| place.count);
         }
         self.most
     }
 
     /// The same by bytes.
     fn largest(&mut self) -> u32 {
-        let (total, occupied) = (self.bytes, self.occupied.max(1));
-        let bytes = self.place(self.largest).bytes;
-        if bytes.saturating_mul(occupied) < total || bytes == 0 {
-            self.largest = self.heaviest(|place| place.bytes);
+        let total = self.message_bytes;
+        if !self.is_heavy(self.largest, total, |place| place.bytes) {
+            self.largest = self.next_heavy(self.largest, total, |place| place.bytes);
         }
         self.largest
     }
 
-    fn heaviest(&self, weight: impl Fn(&Place) -> usize) -> u32 {
-        let now = self
-            .places
-            .iter()
-            .enumerate()
-            .filter(|(_, place)| place.epoch == self.epoch && place.count > 0);
-        let heaviest = now.max_by_key(|(_, place)| weight(place));
-        heaviest.map_or(0, |(index, _)| index as u32)
+    /// Whether a place has no less than the average of those with something in them, which have so much together.
+    fn is_heavy(&self, index: u32, total: usize, weight: impl Fn(&Place) -> usize) -> bool {
+        #[cfg(test)]
+        self.looked.set(self.looked.get() + 1);
+        let place = &self.places[index as usize];
+        place.epoch == self.epoch && place.count > 0 && weight(place).saturating_mul(self.occupied) >= total
+    }
+
+    /// The next such place behind another, of which there is always one. Looking on from there and not from the first, a
+    /// queue that is full of places with one message each finds the next at once: whoever delivers holds locks, and somebody
+    /// who reads nothing must not make that long.
+    fn next_heavy(&self, after: u32, total: usize, weight: impl Fn(&Place) -> usize) -> u32 {
+        let count = self.places.len() as u32;
+        let mut around = (after + 1..count).chain(0..=after);
+        around
+            .find(|index| self.is_heavy(*index, total, &weight))
+            .unwrap_or(after)
     }
 
     /// Forgets what is gone at the front, and compacts the rest when most of it is gone.
@@ -417,7 +436,8 @@ impl<R> Store<R> {
         self.first = self.end();
         self.epoch += 1;
         let entries = std::mem::take(&mut self.entries);
-        (self.messages, self.replies, self.bytes, self.occupied) = (0, 0, 0, 0);
+        (self.messages, self.replies, self.occupied) = (0, 0, 0);
+        (self.bytes, self.message_bytes) = (0, 0);
         self.free.append(&mut self.closing);
         Batch {
             entries: entries.into_iter(),
@@ -446,6 +466,7 @@ impl<R> Store<R> {
                 }
                 self.messages -= 1;
                 self.bytes -= bytes;
+                self.message_bytes -= bytes;
                 self.link(next, |previous, _| *previous = NONE);
             }
             Entry::Reply(_, bytes) => {

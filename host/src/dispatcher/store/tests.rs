@@ -223,3 +223,27 @@ mod any_history {
         }
     }
 }
+
+/// Known once: a client that activated again and again and read nothing made each message to it look at all places, under
+/// the locks of whoever sent.
+#[test]
+fn m4_a_full_queue_of_many_names_takes_a_message_without_a_look_at_all_of_them() {
+    const NAMES: u32 = 2000;
+    let bounds = Bounds {
+        entries: 1 << 20,
+        bytes: 200 << 10,
+    };
+    let mut scene = Scene::new(Policy::Latest, bounds);
+    for _ in 0..4 {
+        for name in 0..NAMES {
+            let name = char::from_u32(0x4e00 + name).expect("these are characters");
+            assert!(scene.deliver(name, 0, "some text that takes room"));
+        }
+        // So that nothing is replaced, and the messages are not all that takes room.
+        scene.store.reply(0, 40 << 10);
+    }
+    let (messages, _) = scene.store.load();
+    assert!(messages < NAMES as usize, "it is full");
+    let looked = scene.store.looked.get();
+    assert!(looked < 8 * 4 * NAMES as usize, "{looked} places were looked at");
+}
