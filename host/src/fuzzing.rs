@@ -3,7 +3,7 @@
 //! Each function takes any bytes, feeds them to what has to bear them, and panics if a promise is broken. A fuzz target
 //! calls one of them; a test here calls it with every file of its corpus, so that nothing that was found once comes back.
 
-pub use crate::{plugin::fuzzing::library, server::fuzzing::dialogue};
+pub use crate::{plugin::fuzzing::library, process::fuzzing::frames, server::fuzzing::dialogue};
 
 #[cfg(test)]
 mod tests {
@@ -34,5 +34,22 @@ mod tests {
     #[test]
     fn library_files_that_came_once_are_still_borne() {
         replay("library", super::library);
+    }
+
+    #[test]
+    fn what_children_sent_once_is_still_borne() {
+        replay("process", super::frames);
+    }
+
+    /// `WRITE_SEEDS=1` writes them where the fuzz target begins.
+    #[test]
+    fn messages_of_every_kind_are_frames() {
+        for (name, bytes) in crate::process::fuzzing::seeds() {
+            super::frames(&bytes);
+            if std::env::var_os("WRITE_SEEDS").is_some() {
+                let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/corpus/process");
+                fs::write(folder.join(name), bytes).expect("it can be written");
+            }
+        }
     }
 }

@@ -26,6 +26,8 @@ mod child;
 mod children;
 mod ending;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod home;
 mod message;
 mod output;
