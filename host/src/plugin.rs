@@ -12,6 +12,7 @@
 //!
 //! Each file ends in one [`Row`] that says what became of it. `unsafe` is found in `library` alone.
 
+mod allowed;
 mod catalogue;
 mod elf;
 mod info;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use baton_plugin_api::abi::BuildInfo;
 use sha2::{Digest, Sha256};
 
+pub use allowed::{Allow, Allowed};
 #[cfg(any(test, fuzzing))]
 pub(crate) use elf::fuzzing;
 pub use library::Library;
@@ -53,6 +55,8 @@ pub struct Loader {
     opened: HashMap<String, Result<Library, Rejection>>,
     /// How contents are tried before they are opened, if they are.
     probe: Option<Probe>,
+    /// Which contents may be opened; all, if there is no list.
+    allowed: Option<Allowed>,
     /// How many copies were made; no two have the same name.
     copies: usize,
 }
@@ -118,8 +122,15 @@ impl Loader {
             host: info::host(),
             opened: HashMap::new(),
             probe: None,
+            allowed: None,
             copies: 0,
         }
+    }
+
+    /// Opens these contents alone, if there is such a list; others are refused before any code of theirs runs.
+    #[must_use]
+    pub fn allowing(self, allowed: Option<Allowed>) -> Self {
+        Self { allowed, ..self }
     }
 
     /// Has each new content tried in a process of its own before it is opened in this one. Without this, a library that
@@ -171,6 +182,9 @@ impl Loader {
         let hash = sha256(&source.bytes);
         row.hash = Some(hash.clone());
         info::check_epoch(&image.info, &self.host)?;
+        if let Some(allowed) = &self.allowed {
+            allowed.check(row, &hash)?;
+        }
         let is_known = self.opened.contains_key(&hash) || !coming.insert(hash.clone());
         let new = match is_known {
             true => None,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use baton_host::{
-    config::Catalogue,
+    config::{Catalogue, Files},
     plugin::{Drivers, Loader, Probe, Row, SearchPath, State},
 };
 use baton_tests::{driver, lab::WATCHDOG};
@@ -249,4 +249,44 @@ fn a_config_that_names_a_quarantined_driver_hears_why() {
         why.contains("is quarantined: it ended its process with exit(0)"),
         "{why}"
     );
+}
+
+#[test]
+fn x2_a_config_opens_what_it_allows_and_nothing_else() {
+    let place = Place::new();
+    let file = place.put("libbaton_driver_hostile.so", "");
+    let config = place.verdicts.path().join("lab.toml");
+    fs::write(
+        &config,
+        "# ours\n[devices.lamb]\ndriver = \"hostile\"\ntype = \"lamb\"\n",
+    )
+    .unwrap();
+    let (config_path, folder) = (config.to_str().unwrap(), place.drivers.path().to_str().unwrap());
+    let pinned = place.baton(&["drivers", "--pin", config_path, "--drivers", folder]);
+    assert!(pinned.contains("hostile = \"sha256:"), "{pinned}");
+    let text = fs::read_to_string(&config).unwrap();
+    assert!(
+        text.starts_with("# ours\n[devices.lamb]") && text.contains("[drivers.allow]\nhostile = \"sha256:"),
+        "{text}"
+    );
+    let check = || place.baton(&["check", config_path, "--drivers", folder, "--deny-warnings"]);
+    assert!(
+        check().contains("is sound: 1 device, checked against 1 driver"),
+        "{}",
+        check()
+    );
+
+    // Another content of that name is not even tried.
+    place.put(file.file_name().unwrap().to_str().unwrap(), "open=exit");
+    let files = Files::read(&config).unwrap();
+    let mut loader = place.loader().allowing(files.allowed_drivers());
+    let rows = states(&loader.scan(&SearchPath::named([place.drivers.path()])));
+    assert!(
+        rows.contains("refused: its content is sha256:") && rows.contains("is allowed for `hostile` is sha256:"),
+        "{rows}"
+    );
+    assert!(rows.contains("lab.toml:7:11"), "{rows}");
+    // Written anew it is allowed, and quarantined by what it does.
+    let again = place.baton(&["drivers", "--drivers", folder]);
+    assert!(again.contains("quarantined"), "{again}");
 }

@@ -258,6 +258,9 @@ pub(crate) enum Command {
         /// Have a quarantined driver of this machine tried again: its name, its file, or the beginning of its hash
         #[arg(long, value_name = "DRIVER", conflicts_with = "folders")]
         clear: Option<String>,
+        /// Write the hashes of the drivers that a config uses into it, so that no other content is opened for it
+        #[arg(long, value_name = "CONFIG", conflicts_with = "clear")]
+        pin: Option<PathBuf>,
     },
     /// Try, test and check files that describe instruments, without a host
     #[command(subcommand)]

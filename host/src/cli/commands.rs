@@ -84,6 +84,11 @@ pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> 
         Command::Status => status::run(&mut connect(global)?, output),
         Command::Log(log) => log::run(global, log, output),
         Command::Audit(audit) => audit::run(global, audit, output),
+        Command::Drivers {
+            pin: Some(config),
+            folders,
+            ..
+        } => drivers::pin(config, folders, output),
         Command::Drivers { clear: Some(what), .. } => drivers::clear(what, output),
         Command::Drivers { folders, .. } if folders.is_empty() => drivers::of_host(&mut connect(global)?, output),
         Command::Drivers { folders, .. } => drivers::of_folders(folders, output),

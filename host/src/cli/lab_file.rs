@@ -8,7 +8,7 @@ use super::failure::Failure;
 use crate::{
     config::{Files, NoDrivers, Resolution, System, resolve},
     owner,
-    plugin::{Drivers, Loader, Probe, SearchPath},
+    plugin::{Allowed, Drivers, Loader, Probe, SearchPath},
 };
 
 /// A config as it came out.
@@ -20,7 +20,10 @@ pub(super) struct LabFile {
 /// Whether drivers are loaded to check a config against them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Against {
+    /// Those that the config allows.
     Drivers,
+    /// All that there are, whatever it allows.
+    AllDrivers,
     /// Only what the config says by itself.
     Nothing,
 }
@@ -33,8 +36,13 @@ pub(super) fn loader() -> Result<Loader, Failure> {
 }
 
 /// Loads the drivers: of the folders given, then of the config's, of `BATON_DRIVER_PATH`, and beside this program.
-pub(super) fn load_drivers(folders: &[PathBuf], of_config: Vec<PathBuf>) -> Result<Drivers, Failure> {
-    let mut loader = loader()?;
+/// `allowed` are those that may be opened, if not all.
+pub(super) fn load_drivers(
+    folders: &[PathBuf],
+    of_config: Vec<PathBuf>,
+    allowed: Option<Allowed>,
+) -> Result<Drivers, Failure> {
+    let mut loader = loader()?.allowing(allowed);
     let named = folders.iter().cloned().chain(of_config);
     Ok(loader.scan(&SearchPath::named(named).with_variable().with_executable()))
 }
@@ -59,8 +67,9 @@ pub(super) fn read(
             drivers: Drivers::default(),
             resolution: resolve(&files, &NoDrivers, &System, Some(machine)),
         },
-        Against::Drivers => {
-            let drivers = load_drivers(folders, files.driver_folders(Some(machine)))?;
+        Against::Drivers | Against::AllDrivers => {
+            let allowed = files.allowed_drivers().filter(|_| against == Against::Drivers);
+            let drivers = load_drivers(folders, files.driver_folders(Some(machine)), allowed)?;
             let resolution = resolve(&files, &drivers, &System, Some(machine));
             LabFile { drivers, resolution }
         }

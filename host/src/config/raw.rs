@@ -18,6 +18,8 @@ pub struct RawConfig {
     pub lab: RawLab,
     /// How the host works. A table within, `[host.NAME]`, holds what is different on the machine called NAME.
     pub host: RawHost,
+    /// Which drivers may be used.
+    pub drivers: RawDrivers,
     /// What several devices share, under names of your own: a serial bus, a motion controller, a rack.
     pub controllers: BTreeMap<String, RawController>,
     /// The devices, under names of your own.
@@ -93,6 +95,16 @@ pub struct RawHost {
     /// How much memory such a process may use, where nothing else is said: `"512 MiB"`. 4 GiB if this is not given.
     #[schemars(extend("unit" = "MiB"), range(min = 16))]
     pub memory_limit: Option<f64>,
+}
+
+/// Which drivers may be used.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Drivers")]
+pub struct RawDrivers {
+    /// The content that is allowed for each driver: `sim = "sha256:…"`. With such a list no other is opened, whatever lies
+    /// in the folders; `baton drivers --pin CONFIG` writes it.
+    pub allow: BTreeMap<String, String>,
 }
 
 /// What several devices share.

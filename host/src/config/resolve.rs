@@ -1,5 +1,6 @@
 //! Raw → resolved: everything that can be said of a config before anything is opened.
 
+mod allowed;
 mod clients;
 mod controller;
 mod device;
@@ -159,6 +160,7 @@ impl<'a> Resolver<'a> {
     /// The config, as far as it goes: what has errors is left out.
     fn lab(&self, parsed: &'a [Parsed], machine: Option<&str>) -> Option<LabConfig> {
         let host = self.host(parsed, machine);
+        self.check_allowed(parsed);
         let controllers = section::named(parsed, "controllers");
         let devices = section::named(parsed, "devices");
         names::check(self, parsed, controllers.iter().chain(&devices));

@@ -1,9 +1,13 @@
 //! `baton drivers`: one row for each file that the host has seen in its driver folders.
 
+mod pin;
+
 use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value as Json, json};
+
+pub(super) use pin::run as pin;
 
 use super::unless_unknown;
 use crate::cli::client::Client;

@@ -32,7 +32,7 @@ pub(super) fn run(command: &Instrument, output: Output) -> Result<(), Failure> {
 
 /// The file with its driver.
 fn find(path: &Path, how: &How, output: Output) -> Result<InstrumentFile, Failure> {
-    let drivers = lab_file::load_drivers(&how.drivers, Vec::new())?;
+    let drivers = lab_file::load_drivers(&how.drivers, Vec::new(), None)?;
     InstrumentFile::find(path, drivers, how.driver.as_deref()).map_err(|error| match error {
         FindError::NoDriver(_) => Failure::Request(error.to_string()),
         FindError::Unreadable { .. } => {

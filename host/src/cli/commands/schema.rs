@@ -9,7 +9,7 @@ use crate::{
 
 /// Writes the schema with the options of all drivers that are found; or that of the files of one driver.
 pub(super) fn run(instrument: Option<&str>, folders: &[PathBuf], output: Output) -> Result<(), Failure> {
-    let drivers = lab_file::load_drivers(folders, Vec::new())?;
+    let drivers = lab_file::load_drivers(folders, Vec::new(), None)?;
     let schema = match instrument {
         None => schema::schema(&drivers).to_value(),
         Some(driver) => schema::of_files(&drivers, driver)

@@ -119,7 +119,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// A table that only one of the files may have.
-    fn only(&self, parsed: &'a [Parsed], table: &'a str) -> Option<Section<'a>> {
+    pub(super) fn only(&self, parsed: &'a [Parsed], table: &'a str) -> Option<Section<'a>> {
         let mut sections = parsed.iter().filter_map(|file| file.section(&[table]));
         let first = sections.next()?;
         for second in sections {
