@@ -268,7 +268,7 @@ fn d3_users_narrow_limits_at_run_time_and_never_widen_them() {
             vec!["stage.position is at 0.000 mm now, outside these limits; it stays there until it is set".into()]
         )
     );
-    follower.until("stage: Limits(\"position\")");
+    follower.until("stage.position: limits Limits(Limits { lower: Some(Bound { value: 10.0, whose: User(\"ana\")");
     assert!(me.set("stage", 21.0).is_err());
     assert_eq!(number(me.set("stage", 20.0)), 20.0);
     let (lower, upper, warnings) = set(-10.0..=f64::INFINITY);
