@@ -12,6 +12,8 @@ use super::{
     sink::Displaced,
 };
 
+/// The most entries for which there is room again when all are taken.
+const KEPT: usize = 1024;
 /// No entry.
 const NONE: u64 = u64::MAX;
 
@@ -36,7 +38,7 @@ pub(super) struct Store<R> {
     bytes: usize,
     /// Of the messages alone.
     message_bytes: usize,
-    /// The places that have the most entries and bytes, as far as is known.
+    /// The places that had the most entries and bytes when it was looked for last.
     most: u32,
     largest: u32,
     /// How many places were looked at to make room.
@@ -243,7 +245,7 @@ impl<R> Store<R> {
         place.count += 1;
         place.bytes += sent.bytes;
         let lost = lost + std::mem::take(&mut place.lost);
-        let (count, bytes, subscription) = (place.count, place.bytes, place.subscription);
+        let subscription = place.subscription;
         if previous == NONE {
             place.head = number;
             self.occupied += 1;
@@ -261,12 +263,6 @@ impl<R> Store<R> {
         self.messages += 1;
         self.bytes += sent.bytes;
         self.message_bytes += sent.bytes;
-        if count > self.place(self.most).count {
-            self.most = index;
-        }
-        if bytes > self.place(self.largest).bytes {
-            self.largest = index;
-        }
         true
     }
 
@@ -435,7 +431,9 @@ impl<R> Store<R> {
     pub(super) fn take_all(&mut self) -> Batch<R> {
         self.first = self.end();
         self.epoch += 1;
-        let entries = std::mem::take(&mut self.entries);
+        // What comes next is probably about as much.
+        let next = VecDeque::with_capacity(self.entries.len().min(KEPT));
+        let entries = std::mem::replace(&mut self.entries, next);
         (self.messages, self.replies, self.occupied) = (0, 0, 0);
         (self.bytes, self.message_bytes) = (0, 0);
         self.free.append(&mut self.closing);
@@ -446,10 +444,6 @@ impl<R> Store<R> {
 
     /// Takes the first.
     pub(super) fn take_one(&mut self) -> Option<Taken<R>> {
-        if self.replies == 0 && self.messages == 1 {
-            // All there is, and what is gone beside it.
-            return self.take_all().next();
-        }
         self.trim();
         let entry = self.entries.pop_front()?;
         self.first += 1;

@@ -32,10 +32,9 @@ pub(crate) fn measure(report: &mut Report) {
     from_a_driver(report);
 }
 
-/// What the floor carries: no more than the value, its time and its number.
-#[derive(Clone, Copy)]
+/// What the floor carries, shared by all that get it: no more than the value, its time and its number.
 struct Bare {
-    value: f64,
+    value: Value,
     t: Time,
     n: u64,
 }
@@ -50,7 +49,7 @@ fn unheard(report: &mut Report) {
     let mut counts: HashMap<&str, u64> = names.iter().map(|name| (name.as_str(), 0)).collect();
     let name = names[40].as_str();
     report.ratio(
-        "send that nobody hears, over clock and look-up",
+        "messages that nobody hears, over clock and look-up",
         "≤ 1.3",
         &mut || {
             each(100_000, || {
@@ -66,7 +65,7 @@ fn unheard(report: &mut Report) {
         },
     );
     let topic = dispatcher.topic(&"stage".into(), "limit_hit", false);
-    report.alone("send that nobody hears, by a name that is kept", "", &mut || {
+    report.alone("messages that nobody hears, by a name that is kept", "", &mut || {
         each(100_000, || {
             black_box(topic.post(|| (Payload::Value(Value::Float(1.5)), clock.now())));
         })
@@ -101,7 +100,7 @@ fn relay(report: &mut Report, (senders, receivers): (usize, usize), patterns: us
             .collect(),
     };
     let _subscriptions: Vec<Vec<Subscription>> = queues.iter().map(subscribe).collect();
-    let channels: Vec<_> = (0..receivers).map(|_| mpsc::channel::<Bare>(2 * BATCH)).collect();
+    let channels: Vec<_> = (0..receivers).map(|_| mpsc::channel::<Arc<Bare>>(2 * BATCH)).collect();
     let (ends, mut receiving): (Vec<_>, Vec<_>) = channels.into_iter().unzip();
     let t = Clock::real().now();
     let deliveries = (BATCH * receivers) as u32;
@@ -121,15 +120,16 @@ fn relay(report: &mut Report, (senders, receivers): (usize, usize), patterns: us
         &mut || {
             per_delivery(deliveries, || {
                 for n in 0..BATCH {
+                    let (value, n) = (Value::Float(n as f64), n as u64);
+                    let shared = Arc::new(Bare { value, t, n });
                     for end in &ends {
-                        let (value, n) = (n as f64, n as u64);
-                        end.try_send(Bare { value, t, n }).expect("there is room");
+                        end.try_send(Arc::clone(&shared)).expect("there is room");
                     }
                 }
                 for receiver in &mut receiving {
                     for _ in 0..BATCH {
                         let bare = receiver.try_recv().expect("it was sent");
-                        black_box((bare.value, bare.t, bare.n));
+                        black_box((&bare.value, bare.t, bare.n));
                     }
                 }
             })
@@ -158,7 +158,7 @@ fn handled(report: &mut Report) {
         black_box(message);
     });
     let t = Clock::real().now();
-    let (end, receiving) = std::sync::mpsc::channel::<Option<Bare>>();
+    let (end, receiving) = std::sync::mpsc::channel::<Option<Arc<Bare>>>();
     let (ended, over) = std::sync::mpsc::channel();
     let floor = std::thread::spawn(move || {
         for bare in receiving {
@@ -183,8 +183,8 @@ fn handled(report: &mut Report) {
         &mut || {
             let block = || {
                 for n in 0..MANY {
-                    let (value, n) = (f64::from(n), u64::from(n));
-                    end.send(Some(Bare { value, t, n })).expect("it listens");
+                    let (value, n) = (Value::Float(f64::from(n)), u64::from(n));
+                    end.send(Some(Arc::new(Bare { value, t, n }))).expect("it listens");
                 }
                 end.send(None).expect("it listens");
                 over.recv().expect("it has come to the end");
@@ -199,8 +199,8 @@ fn handled(report: &mut Report) {
 /// What a driver sends and publishes, at the place where it does so.
 fn from_a_driver(report: &mut Report) {
     for (what, hears) in [
-        ("send and publish of a driver, unheard", false),
-        ("send and publish of a driver, to a subscriber", true),
+        ("messages and readings of a driver, unheard", false),
+        ("messages and readings of a driver, heard", true),
     ] {
         if !report.wants(what) {
             continue;

@@ -66,7 +66,9 @@ impl Topic {
         let mut routes = self.lock();
         let skipped = self.count(&mut routes);
         if !routes.list.is_empty() {
-            self.distribute(&mut routes, skipped, content(), displaced);
+            let sent = self.distribute(&mut routes, skipped, content(), displaced);
+            // If no queue kept it, it goes with the displaced ones.
+            displaced.push(sent);
         }
         routes.n
     }
@@ -80,7 +82,9 @@ impl Topic {
     pub(crate) fn publish(&self, payload: Payload, t: Time, displaced: &mut Displaced) -> Arc<Sent> {
         let mut routes = self.lock();
         let skipped = self.count(&mut routes);
-        self.distribute(&mut routes, skipped, (payload, t), displaced)
+        let sent = self.distribute(&mut routes, skipped, (payload, t), displaced);
+        displaced.push(Arc::clone(&sent));
+        sent
     }
 
     /// The sender gives one up, without taking a lock for it: it is counted, and lost to all.
@@ -115,8 +119,6 @@ impl Topic {
         if any_ended {
             self.forget_ended(routes, displaced);
         }
-        // If no queue kept it, it goes with the displaced ones.
-        displaced.push(Arc::clone(&sent));
         sent
     }
 
