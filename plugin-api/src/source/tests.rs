@@ -166,7 +166,7 @@ fn a_number_with_a_unit_is_a_string() {
     check(
         "name = 'x'\ntimeout = '200 ms'\ntravel = ['0 mm', '1 cm']",
         expect![[r#"
-        mark timeout "200 ms" Quantity { unit: "s", minimum: None, maximum: None }
+        mark timeout "200 ms" Quantity { unit: "s", is_difference: false, minimum: None, maximum: None }
         mark travel.0 "0 mm" Quantity { unit: "mm", is_difference: false, minimum: None, maximum: None }
         mark travel.1 "1 cm" Quantity { unit: "mm", is_difference: false, minimum: None, maximum: None }
     "#]],
