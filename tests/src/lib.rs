@@ -19,7 +19,7 @@ pub fn driver(name: &str) -> PathBuf {
 /// # Panics
 /// If it is not there.
 pub fn runner() -> PathBuf {
-    beside("baton-runner")
+    beside("baton-under-test")
 }
 
 fn beside(file: &str) -> PathBuf {

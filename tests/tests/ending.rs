@@ -8,7 +8,10 @@ use std::{
     process::{Child, ChildStderr, Command, Stdio},
 };
 
-use baton_tests::{driver, lab::skip_inline};
+use baton_tests::{
+    driver,
+    lab::{skip_inline, skip_isolated},
+};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -133,7 +136,7 @@ fn s5_sigterm_stops_what_moves_and_ends() {
 
 #[test]
 fn s5_ctrl_c_says_what_hung_and_a_second_one_waits_for_nobody() {
-    if skip_inline("a real hang cannot be cut short") {
+    if skip_inline("a real hang cannot be cut short") || skip_isolated("what hangs there is killed, and ends as well") {
         return;
     }
     let mut host = Host::start();

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use baton_host::failure::{Failure, Refusal};
 use baton_plugin_api::Value;
-use baton_tests::lab::{Follower, WATCHDOG, arm, done, failure, inside, lab, number, release, skip_inline};
+use baton_tests::lab::{
+    Follower, WATCHDOG, arm, done, failure, inside, lab, number, release, skip_inline, skip_isolated,
+};
 
 const LAB: &str = r#"
     poll = "0 s"
@@ -236,7 +238,7 @@ fn s5_closing_stops_what_moves_and_ends_every_call() {
 
 #[test]
 fn s5_a_hung_driver_does_not_hold_up_the_end_and_its_call_ends() {
-    if skip_inline("a real hang cannot be cut short") {
+    if skip_inline("a real hang cannot be cut short") || skip_isolated("what hangs there is killed") {
         return;
     }
     let lab = lab(LAB);

@@ -7,7 +7,7 @@ use baton_host::{
     dispatcher::{Message, Terms},
     plugin::Drivers,
 };
-use baton_tests::lab::{WATCHDOG, done, drivers, lab_of};
+use baton_tests::lab::{WATCHDOG, done, drivers, lab_of, skip_isolated};
 use serde_json::Value as Json;
 
 use super::LAB;
@@ -61,6 +61,9 @@ fn events(drivers: Drivers) -> Vec<String> {
 
 #[test]
 fn i2_a_thousand_runs_of_one_test_have_the_same_events() {
+    if skip_isolated("it takes minutes to start a thousand times as many processes") {
+        return;
+    }
     let drivers = drivers();
     let first = events(drivers.clone());
     let other = (1..1000)

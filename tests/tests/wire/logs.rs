@@ -30,8 +30,8 @@ fn lose(host: &Host, device: &str) {
     let mut client = host.connect();
     client.ask(&format!("change {device}:_fault_on \"read\""));
     client.ask(&format!("change {device}:_fault \"drop_connection\""));
-    let lost = client.ask(&format!("read {device}:value"));
-    assert!(lost.starts_with("error_read"), "{lost}");
+    // A poll may have met the fault before this does.
+    client.ask(&format!("read {device}:value"));
     // A virtual clock stands still while nobody waits for anything, and so would the device.
     client.ask(&format!("_reopen r {{\"device\":\"{device}\"}}"));
 }

@@ -1,18 +1,21 @@
 //! Calls that hang, and what lets them go on.
 //!
-//! Devices of one host may be in processes of their own, which have nothing in common but their parent. So beside what is
-//! shared within a process there is a file, named after the host, that grows by one byte with each release.
+//! Devices of one lab may be in processes of their own, which have nothing in common but the library that they have opened. So
+//! beside what is shared within a process there is a file next to that one, which grows by one byte with each release.
 
 use std::{
     fs::OpenOptions,
     io::Write,
     path::PathBuf,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
 /// A call that hangs looks this often whether another process has let it go.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How the folder begins in which a lab keeps its copies of libraries.
+const PRIVATE: &str = "baton-drivers-";
 
 /// How often `release` was run in this process; calls that hang wait for the next time.
 static RELEASES: (Mutex<u64>, Condvar) = (Mutex::new(0), Condvar::new());
@@ -31,7 +34,7 @@ pub(super) fn hang(limit: Option<Duration>) {
 
 /// Lets every call go on that hangs.
 pub(super) fn release() {
-    for file in files() {
+    if let Some(file) = file() {
         // Where it cannot be written, processes of their own have to wait for their limit.
         let opened = OpenOptions::new().create(true).append(true).open(file);
         let _ = opened.and_then(|mut file| file.write_all(b"."));
@@ -44,13 +47,33 @@ fn releases() -> MutexGuard<'static, u64> {
     RELEASES.0.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How often it was run in any process of the host.
-fn elsewhere() -> [u64; 2] {
-    files().map(|file| std::fs::metadata(file).map_or(0, |metadata| metadata.len()))
+/// How often it was run in any process of the lab.
+fn elsewhere() -> u64 {
+    let metadata = file().and_then(|file| std::fs::metadata(file).ok());
+    metadata.map_or(0, |metadata| metadata.len())
 }
 
-/// The host is this process or its parent.
-fn files() -> [PathBuf; 2] {
-    let of = |process: u32| std::env::temp_dir().join(format!("baton-sim-releases-{process}"));
-    [of(std::process::id()), of(std::os::unix::process::parent_id())]
+/// The file that all processes of one lab have in common, and no other lab has: it lies beside the copy of this library
+/// that the lab has made for itself. `None` where there is no such copy.
+fn file() -> Option<&'static PathBuf> {
+    static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    FILE.get_or_init(|| {
+        let copy = own_path()?;
+        let folder = copy.parent()?.file_name()?.to_str()?;
+        folder.starts_with(PRIVATE).then(|| copy.with_extension("releases"))
+    })
+    .as_ref()
+}
+
+/// Where this library was loaded from.
+fn own_path() -> Option<PathBuf> {
+    let here = own_path as fn() -> Option<PathBuf> as usize;
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    // `start-end permissions offset device inode path`, proc_pid_maps(5).
+    let line = maps.lines().find(|line| {
+        let range = line.split_whitespace().next().and_then(|range| range.split_once('-'));
+        let bounds = range.map(|(start, end)| (usize::from_str_radix(start, 16), usize::from_str_radix(end, 16)));
+        matches!(bounds, Some((Ok(start), Ok(end))) if (start..end).contains(&here))
+    })?;
+    line.find('/').map(|at| PathBuf::from(&line[at..]))
 }
