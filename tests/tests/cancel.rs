@@ -8,7 +8,7 @@ use baton_host::{
     lab::{Lab, Owner},
 };
 use baton_tests::lab::{
-    Follower, WATCHDOG, arm, done, failure, inside, lab, number, release, skip_inline, skip_isolated,
+    Follower, WATCHDOG, arm, done, failure, inside, is_inline, lab, number, release, skip_inline, skip_isolated,
 };
 
 const MIDDLE: &str = "nothing can cancel a call in its middle yet";
@@ -185,12 +185,11 @@ fn c7_a_nested_call_ends_a_moment_before_its_root() {
     ));
     let me = lab.owner("test");
     let failed = failure(me.set("brief", 90.0)).to_string();
-    // Its driver was told by the member, and had a moment left to say so.
-    assert!(
-        failed.starts_with("brief.reach: other.position: the write has not ended ")
-            && failed.ends_with("what was left to the call that made it"),
-        "{failed}"
-    );
+    // Its driver was told by the member, and had a moment left to say so; on a busy machine that moment may not do.
+    let by_member = failed.starts_with("brief.reach: other.position: the write has not ended ")
+        && failed.ends_with("what was left to the call that made it");
+    let by_itself = failed.starts_with("brief.reach: the write has not ended ");
+    assert!(by_member || by_itself && !is_inline(), "{failed}");
     let mut follower = Follower::new(&lab, &["other"]);
     follower.until("other is Idle");
     assert!(number(me.get("other")) < 90.0, "it was stopped on its way");
