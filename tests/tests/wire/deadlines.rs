@@ -1,6 +1,6 @@
 //! Limits of requests, and ways out for a device that does not come back (RULES.md S2, S3, S6).
 
-use baton_tests::lab::{inside, skip_inline};
+use baton_tests::lab::{inside, skip_inline, skip_isolated};
 
 use crate::client::{Host, data};
 
@@ -53,7 +53,9 @@ fn s3_a_client_says_how_long_its_requests_may_take() {
 
 #[test]
 fn s6_what_hangs_is_left_behind_and_that_is_shown() {
-    if skip_inline("a real hang cannot be cut short") {
+    if skip_inline("a real hang cannot be cut short")
+        || skip_isolated("what hangs there is killed, and nobody is stuck")
+    {
         return;
     }
     let host = Host::start(MULES);
