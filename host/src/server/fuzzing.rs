@@ -33,6 +33,8 @@ use crate::{
     plugin::Drivers,
 };
 
+/// What is said without having been asked for at that moment.
+const TOLD: [&str; 6] = ["_message", "_logged", "_audited", "_lost", "_waiting", "log"];
 /// The longest line, more than there are bytes, and one that is soon too long.
 const LONGEST: usize = 1 << 20;
 const SHORT: usize = 30;
@@ -211,6 +213,8 @@ fn answers_hold(session: &mut Session, line: &[u8]) {
     for answer in &answers {
         message(one_line(answer.as_str()));
     }
+    let is_told = |line: &Line| TOLD.contains(&line.as_str().split([' ', '\n']).next().unwrap_or_default());
+    let answers: Vec<_> = answers.iter().filter(|line| !is_told(line)).collect();
     let asks = !matches!(Request::parse(line), Ok(None));
     let is_help = Request::parse(line).is_ok_and(|request| request.is_some_and(|request| request.action == "help"));
     let waits = owed || session.has_pending();
